@@ -1,0 +1,18 @@
+// Bundles each process entry into dist/. Native packages stay outside the bundle: they load their own binaries.
+import { build } from 'esbuild';
+
+export const nativePackages = ['onnxruntime-node', 'sharp'];
+
+await build({
+  entryPoints: { cli: 'src/cli/main.ts', clusterThread: 'src/engine/discovery/clusterThread.ts' },
+  outdir: 'dist',
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  sourcemap: true,
+  external: nativePackages,
+  logLevel: 'warning',
+  // Some bundled CommonJS packages call require(); ESM has none of its own.
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+});

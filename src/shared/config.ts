@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { preprocessingSchema } from './preprocessing';
+
+/**
+ * The schema of ravl.yaml: the single source of its types, its validation, its JSON schema and its documentation.
+ * Paths are relative to the file. Every default is the paper's (Varma et al., NeurIPS 2024) where the paper states one.
+ */
+const path = z.string().min(1);
+
+const checkpointFilesSchema = z
+  .strictObject({
+    model: path.optional().describe('One merged .onnx file with both encoders.'),
+    vision: path.optional().describe('The image encoder, an .onnx file.'),
+    text: path.optional().describe('The text encoder, an .onnx file.'),
+    tokenizer: path.optional().describe('tokenizer.json, or the folder that holds it.'),
+    preprocessor: path.optional().describe('preprocessor_config.json, or the folder that holds it.'),
+    preprocessing: preprocessingSchema.optional().describe('The preprocessing itself, where there is no preprocessor_config.json.'),
+    imageInput: z.string().optional().describe("Name of the image encoder's input, where it cannot be told from the graph."),
+    imageOutput: z.string().optional().describe("Name of the image encoder's embedding output."),
+    textInput: z.string().optional().describe("Name of the text encoder's token input."),
+    textOutput: z.string().optional().describe("Name of the text encoder's embedding output."),
+  })
+  .describe('A checkpoint given file by file.');
+
+export const checkpointSchema = z
+  .union([path, checkpointFilesSchema])
+  .describe('The checkpoint: a folder in the Hugging Face layout, an .onnx file, or a mapping that names its files.');
+
+const columnsSchema = z.strictObject({
+  image: z.string().default('image').describe('Column with the image path, relative to the table.'),
+  caption: z.string().default('caption').describe('Column with the caption (fine-tuning data).'),
+  label: z.string().default('label').describe('Column with the class label (validation data).'),
+  boxes: z
+    .string()
+    .optional()
+    .describe('Column with the candidate boxes of an image: JSON [[x, y, width, height], …] in pixels of the upright image.'),
+});
+
+const dataSchema = z.strictObject({
+  validation: path.describe('Labelled images to find weaknesses on: CSV, TSV, JSONL, Parquet, or a folder with a folder per class.'),
+  train: path.optional().describe('Image-caption pairs for region-aware fine-tuning.'),
+  columns: columnsSchema.prefault({}),
+  coco: path.optional().describe('COCO JSON with the candidate boxes of the images, matched by file name.'),
+});
+
+const regionsSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('grid'),
+      rows: z.int().min(1).max(64).default(2),
+      cols: z.int().min(1).max(64).default(2),
+    }),
+    z.strictObject({ kind: z.literal('boxes') }),
+    z.strictObject({
+      kind: z.literal('sliding'),
+      scales: z
+        .array(z.number().positive().max(1))
+        .min(1)
+        .default([0.5, 0.75])
+        .describe('Window side as a share of the image side, one entry a scale.'),
+      stride: z.number().positive().max(1).default(0.5).describe('Step as a share of the window side.'),
+    }),
+    z.strictObject({
+      kind: z.literal('proposals'),
+      model: path.describe('Any ONNX detector with boxes and scores as outputs.'),
+      boxesOutput: z.string().optional().describe("Name of the detector's boxes output; found by name and shape when left out."),
+      scoresOutput: z.string().optional().describe("Name of the detector's scores output."),
+      boxFormat: z.enum(['xyxy', 'yxyx', 'xywh', 'cxcywh']).default('xyxy'),
+      normalized: z.boolean().optional().describe('Whether boxes are shares of the image side; told from the values when left out.'),
+      preprocessing: preprocessingSchema.optional().describe("The detector's preprocessing; stretched to its input size, 1/255, when left out."),
+      iou: z.number().min(0).max(1).default(0.5).describe('Class-agnostic non-maximum suppression above this overlap.'),
+      topK: z.int().min(1).max(1000).default(10).describe('At most this many boxes an image.'),
+      minScore: z.number().default(0.05),
+    }),
+  ])
+  .describe('How an image is cut into candidate regions (paper, section 3.1).');
+
+const embeddingSchema = z.strictObject({
+  mode: z
+    .enum(['auto', 'roi-align', 'tokens', 'crop'])
+    .default('auto')
+    .describe('roi-align: RoIAlign on a feature map, then the rest of the encoder. tokens: ViT patch tokens pooled in the box. crop: crop and encode.'),
+  featureMap: z.string().optional().describe('Name of the graph value that roi-align or tokens reads; found when left out.'),
+  batch: z.int().min(1).max(4096).optional().describe('Images a batch; chosen by the image size when left out.'),
+});
+
+const discoverySchema = z.strictObject({
+  temperature: z.number().positive().default(0.07).describe('Softmax temperature of the zero-shot scores.'),
+  clusters: z
+    .strictObject({
+      min: z.int().min(2).optional().describe('Smallest number of clusters tried; 2 × the number of classes when left out.'),
+      max: z.int().min(2).optional().describe('Largest number of clusters tried; 5 × the number of classes when left out.'),
+    })
+    .prefault({})
+    .describe('K-Medoids is run for every k in this range and the best silhouette wins.'),
+  memoryBudget: z.number().positive().default(1024).describe('MiB for the exact distance matrix; above it clustering works on samples (CLARA).'),
+  minInfluence: z.number().min(0).max(1).default(0.25).describe('Clusters with a smaller influence H_c are pruned.'),
+  minSupport: z.int().min(1).default(5).describe('Images of a class needed both with and without the feature before their gap counts.'),
+  bothSigns: z
+    .boolean()
+    .default(true)
+    .describe("Ask for one class that gains and one that loses by the feature, as the authors' code does."),
+  skipSingleRegionImages: z.boolean().default(true).describe("Leave images with a single region out of the influence, as the authors' code does."),
+  excludeMaxClusters: z.boolean().default(true).describe("Leave the largest k itself out of the sweep, as the authors' code does."),
+  alpha: z.number().gt(0).lt(1).default(0.05).describe('False discovery rate (Benjamini-Hochberg) below which a finding is flagged.'),
+  permutations: z.int().min(0).max(1_000_000).default(9999).describe('Permutations behind the p-value.'),
+  bootstrap: z.int().min(0).max(1_000_000).default(1000).describe('Bootstrap samples of images behind the interval of G_c.'),
+  vocabulary: path.optional().describe('Text file, one word or phrase a line, to name clusters with; a built-in list when left out.'),
+});
+
+export const deviceSchema = z
+  .enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'])
+  .describe('Where inference runs. auto tries what this machine has and checks it against the CPU.');
+
+export const configSchema = z.strictObject({
+  checkpoint: checkpointSchema,
+  data: dataSchema,
+  classes: z.array(z.string().min(1)).min(1).optional().describe('Class names; the labels that occur, sorted, when left out.'),
+  prompts: z
+    .array(z.string().refine((s) => s.includes('{}'), 'A prompt needs {} where the class name goes.'))
+    .min(1)
+    .default(['a photo of a {}.'])
+    .describe('Prompt templates; several are averaged (prompt ensemble).'),
+  regions: regionsSchema.prefault({ kind: 'grid' }),
+  embedding: embeddingSchema.prefault({}),
+  discovery: discoverySchema.prefault({}),
+  device: deviceSchema.default('auto'),
+  seed: z.int().min(0).max(0xffffffff).default(0),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type ConfigInput = z.input<typeof configSchema>;
+export type CheckpointConfig = Config['checkpoint'];
+export type DataConfig = Config['data'];
+export type RegionsConfig = Config['regions'];
+export type EmbeddingConfig = Config['embedding'];
+export type DiscoveryConfig = Config['discovery'];
+export type Device = Config['device'];
