@@ -21,7 +21,8 @@ const arrows = [
   inside('engine/dataset', ['engine/runtime', 'engine/onnx', 'shared']),
   inside('engine/checkpoint', ['engine/runtime', 'engine/onnx', 'shared']),
   inside('engine/run', ['shared']),
-  inside('engine/discovery', ['engine/checkpoint', 'engine/dataset', 'engine/runtime', 'engine/onnx', 'engine/run', 'shared']),
+  inside('engine/report', ['engine/run', 'shared']),
+  inside('engine/discovery', ['engine/checkpoint', 'engine/dataset', 'engine/runtime', 'engine/onnx', 'engine/run', 'engine/report', 'shared']),
 ];
 
 export default tseslint.config(

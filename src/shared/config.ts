@@ -101,7 +101,10 @@ const discoverySchema = z.strictObject({
     .default(true)
     .describe("Ask for one class that gains and one that loses by the feature, as the authors' code does."),
   skipSingleRegionImages: z.boolean().default(true).describe("Leave images with a single region out of the influence, as the authors' code does."),
-  excludeMaxClusters: z.boolean().default(true).describe("Leave the largest k itself out of the sweep, as the authors' code does."),
+  excludeMaxClusters: z
+    .boolean()
+    .default(true)
+    .describe("Leave k = 5 × the number of classes itself out of the sweep, as the authors' code does; no matter where clusters.max is given."),
   alpha: z.number().gt(0).lt(1).default(0.05).describe('False discovery rate (Benjamini-Hochberg) below which a finding is flagged.'),
   permutations: z.int().min(0).max(1_000_000).default(9999).describe('Permutations behind the p-value.'),
   bootstrap: z.int().min(0).max(1_000_000).default(1000).describe('Bootstrap samples of images behind the interval of G_c.'),

@@ -1,8 +1,9 @@
 /**
  * ONNX's protobuf messages (onnx.proto, IR version 10), as far as RaVL reads or edits them.
  *
- * Fields that are not listed here survive a decode/encode round trip untouched (protobufjs keeps unknown
- * fields), so a checkpoint that is read, trained and written back loses none of its metadata.
+ * Fields that are not listed here survive a decode/encode round trip untouched (see `decodeModel`), so a checkpoint
+ * that is read, trained and written back loses none of its metadata. Messages that RaVL only passes on, such as
+ * functions, are listed as bytes, which is the same on the wire, so that they also survive a spread copy.
  */
 import Long from 'long';
 import protobuf from 'protobufjs';
@@ -57,6 +58,8 @@ message ModelProto {
   optional string doc_string = 6;
   optional GraphProto graph = 7;
   repeated StringStringEntryProto metadata_props = 14;
+  repeated bytes training_info = 20;
+  repeated bytes functions = 25;
 }
 message GraphProto {
   repeated NodeProto node = 1;
@@ -66,6 +69,8 @@ message GraphProto {
   repeated ValueInfoProto input = 11;
   repeated ValueInfoProto output = 12;
   repeated ValueInfoProto value_info = 13;
+  repeated bytes quantization_annotation = 14;
+  repeated bytes sparse_initializer = 15;
 }
 message TensorProto {
   repeated int64 dims = 1;
@@ -173,4 +178,6 @@ export interface ModelProto {
   producerVersion: string;
   graph: GraphProto;
   metadataProps: { key: string; value: string }[];
+  /** FunctionProto messages, undecoded. */
+  functions?: Uint8Array[];
 }

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import packageJson from '../../package.json';
+import { systemCode } from '../shared/errors';
+import type { Engine } from './engine';
+import { engineUnavailable } from './errors';
+import { runCommandLine } from './program';
+
+// The engine loads native packages: only the commands that need it pay for that, or fail by it.
+const engine: Engine = {
+  analyze: async (request, report, signal) => (await loaded(import('../engine/discovery/analyze'))).analyze(request, report, signal),
+  inspect: async (config, baseDir) => {
+    const [{ openCheckpoint }, { describeCheckpoint }] = await loaded(Promise.all([import('../engine/checkpoint/checkpoint'), import('../engine/checkpoint/describe')]));
+    return describeCheckpoint(await openCheckpoint(config, baseDir));
+  },
+  tableColumns: async (source) => (await loaded(import('../engine/dataset/table'))).tableColumns(source),
+  tableLabels: async (source, columns) => (await (await loaded(import('../engine/dataset/table'))).loadTable(source, columns)).labels ?? [],
+};
+
+async function loaded<T>(room: Promise<T>): Promise<T> {
+  return room.catch((error: unknown) => {
+    throw ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND', 'ERR_DLOPEN_FAILED'].includes(systemCode(error) ?? '') ? engineUnavailable(error) : error;
+  });
+}
+
+for (const stream of [process.stdout, process.stderr]) {
+  // A reader that left early (`ravl … | head`) is no failure of the run.
+  stream.on('error', (error) => {
+    if (systemCode(error) !== 'EPIPE') throw error;
+  });
+}
+
+const terminal = { stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd(), now: () => performance.now() };
+process.exitCode = await runCommandLine(process.argv.slice(2), packageJson.version, terminal, engine, process);

@@ -1,0 +1,154 @@
+/**
+ * Writing so that a reader, and the next start after a kill or a power cut, sees either the whole or nothing:
+ * everything goes to a temporary name beside the target (never to another file system), is forced to the disk,
+ * and only then takes its name by a rename, which file systems do in one step.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { open, readFile, readdir, rename, rm, mkdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { systemCode } from '../../shared/errors';
+import { newerVersion, withStorageErrors } from './errors';
+
+/** A file's bytes: a text, a block, or blocks one after the other. */
+export type Content = string | Uint8Array | readonly Uint8Array[];
+
+const temporaryPrefix = '.ravl-tmp-';
+const manifestName = 'manifest.json';
+const manifestVersion = 1;
+const manifestSchema = z.object({
+  version: z.literal(manifestVersion),
+  files: z.record(z.string(), z.object({ bytes: z.int(), sha256: z.string() })),
+});
+
+/** Writes `file` whole or not at all. Throws a RavlError (`run-disk-full`, `run-no-permission`, …); the temporary is removed. */
+export async function writeFileAtomically(file: string, content: Content): Promise<void> {
+  await replace(file, (temporary) => writeSynced(temporary, content));
+}
+
+/**
+ * Writes a folder of files whole or not at all, with a manifest of their sizes and SHA-256 written last.
+ * A folder that has the name already is replaced. Errors as `writeFileAtomically`.
+ */
+export async function writeFolderAtomically(folder: string, files: Readonly<Record<string, Content>>): Promise<void> {
+  await replace(folder, async (temporary) => {
+    await mkdir(temporary);
+    const entries: Record<string, { bytes: number; sha256: string }> = {};
+    for (const [name, content] of Object.entries(files)) {
+      await writeSynced(join(temporary, name), content);
+      entries[name] = describe(content);
+    }
+    await writeSynced(join(temporary, manifestName), JSON.stringify({ version: manifestVersion, files: entries }, null, 2));
+    await syncFolder(temporary);
+    // A rename does not replace a folder with something in it, so what is there steps aside first.
+    const old = temporaryBeside(folder);
+    if (await moved(folder, old)) await rm(old, { recursive: true, force: true });
+  });
+}
+
+/**
+ * Reads a folder that `writeFolderAtomically` wrote and checks every size and hash.
+ * Returns the bytes of its files, or a few words on what is wrong. Throws `run-newer-version`.
+ */
+export async function readFolder(folder: string): Promise<{ files: ReadonlyMap<string, Buffer> } | { damage: string }> {
+  const manifestFile = join(folder, manifestName);
+  const text = await readFile(manifestFile, 'utf8').catch(() => null);
+  if (text === null) return { damage: 'its manifest is missing' };
+  const json = parsed(text);
+  const version = (json as { version?: unknown } | null)?.version;
+  if (typeof version === 'number' && version > manifestVersion) throw newerVersion(manifestFile, version);
+  const manifest = manifestSchema.safeParse(json);
+  if (!manifest.success) return { damage: 'its manifest cannot be read' };
+
+  const files = new Map<string, Buffer>();
+  for (const [name, expected] of Object.entries(manifest.data.files)) {
+    const bytes = await readFile(join(folder, basename(name))).catch(() => null);
+    if (!bytes) return { damage: `${name} cannot be read` };
+    const found = describe(bytes);
+    if (found.bytes !== expected.bytes) return { damage: `${name} has ${found.bytes} bytes in place of ${expected.bytes}` };
+    if (found.sha256 !== expected.sha256) return { damage: `the content of ${name} has changed` };
+    files.set(name, bytes);
+  }
+  return { files };
+}
+
+/** Removes the temporaries that a killed process left in `folder`; for the holder of the run's lock only. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  await withStorageErrors(folder, async () => {
+    for (const name of await readdir(folder)) {
+      if (name.startsWith(temporaryPrefix)) await rm(join(folder, name), { recursive: true, force: true });
+    }
+  });
+}
+
+/** Parses JSON; undefined where it is not JSON. */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function replace(target: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = temporaryBeside(target);
+  await withStorageErrors(target, async () => {
+    try {
+      await write(temporary);
+      await rename(temporary, target);
+      await syncFolder(dirname(target));
+    } catch (error) {
+      // The error that matters is the first one; a full or broken disk may refuse the clean-up as well.
+      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+async function writeSynced(file: string, content: Content): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    for (const part of parts(content)) await handle.writeFile(part);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a rename inside `folder` durable. Windows, and some network file systems, cannot and need not do this. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+const temporaryBeside = (target: string) => join(dirname(target), `${temporaryPrefix}${randomUUID()}`);
+
+const parts = (content: Content): readonly (string | Uint8Array)[] =>
+  typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
+
+function describe(content: Content): { bytes: number; sha256: string } {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const part of parts(content)) {
+    hash.update(part);
+    bytes += Buffer.byteLength(part);
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
