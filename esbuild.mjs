@@ -10,6 +10,8 @@ await build({
   platform: 'node',
   target: 'node20',
   format: 'esm',
+  // Commands that need no native package must start without one: the engine is a chunk of its own, loaded when asked for.
+  splitting: true,
   sourcemap: true,
   external: nativePackages,
   logLevel: 'warning',

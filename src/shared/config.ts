@@ -39,16 +39,16 @@ const columnsSchema = z.strictObject({
 const dataSchema = z.strictObject({
   validation: path.describe('Labelled images to find weaknesses on: CSV, TSV, JSONL, Parquet, or a folder with a folder per class.'),
   train: path.optional().describe('Image-caption pairs for region-aware fine-tuning.'),
-  columns: columnsSchema.prefault({}),
+  columns: columnsSchema.prefault({}).describe('Which column of the tables holds what.'),
   coco: path.optional().describe('COCO JSON with the candidate boxes of the images, matched by file name.'),
 });
 
 const regionsSchema = z
   .discriminatedUnion('kind', [
     z.strictObject({
-      kind: z.literal('grid'),
-      rows: z.int().min(1).max(64).default(2),
-      cols: z.int().min(1).max(64).default(2),
+      kind: z.literal('grid').describe('grid: an equal grid. boxes: boxes from the data. sliding: windows of several sizes. proposals: boxes from a detector.'),
+      rows: z.int().min(1).max(64).default(2).describe('Rows of the grid.'),
+      cols: z.int().min(1).max(64).default(2).describe('Columns of the grid.'),
     }),
     z.strictObject({ kind: z.literal('boxes') }),
     z.strictObject({
@@ -65,12 +65,12 @@ const regionsSchema = z
       model: path.describe('Any ONNX detector with boxes and scores as outputs.'),
       boxesOutput: z.string().optional().describe("Name of the detector's boxes output; found by name and shape when left out."),
       scoresOutput: z.string().optional().describe("Name of the detector's scores output."),
-      boxFormat: z.enum(['xyxy', 'yxyx', 'xywh', 'cxcywh']).default('xyxy'),
+      boxFormat: z.enum(['xyxy', 'yxyx', 'xywh', 'cxcywh']).default('xyxy').describe("Order of a box's four numbers: corners, or one corner or the centre and the size."),
       normalized: z.boolean().optional().describe('Whether boxes are shares of the image side; told from the values when left out.'),
       preprocessing: preprocessingSchema.optional().describe("The detector's preprocessing; stretched to its input size, 1/255, when left out."),
       iou: z.number().min(0).max(1).default(0.5).describe('Class-agnostic non-maximum suppression above this overlap.'),
       topK: z.int().min(1).max(1000).default(10).describe('At most this many boxes an image.'),
-      minScore: z.number().default(0.05),
+      minScore: z.number().default(0.05).describe('Boxes with a lower score are dropped.'),
     }),
   ])
   .describe('How an image is cut into candidate regions (paper, section 3.1).');
@@ -95,7 +95,7 @@ const discoverySchema = z.strictObject({
     .describe('K-Medoids is run for every k in this range and the best silhouette wins.'),
   memoryBudget: z.number().positive().default(1024).describe('MiB for the exact distance matrix; above it clustering works on samples (CLARA).'),
   minInfluence: z.number().min(0).max(1).default(0.25).describe('Clusters with a smaller influence H_c are pruned.'),
-  minSupport: z.int().min(1).default(5).describe('Images of a class needed both with and without the feature before their gap counts.'),
+  minSupport: z.int().min(1).default(5).describe('Images a class needs both with and without the feature for a finding to be flagged on it; G_c itself counts every class, as in the paper.'),
   bothSigns: z
     .boolean()
     .default(true)
@@ -106,7 +106,6 @@ const discoverySchema = z.strictObject({
     .default(true)
     .describe("Leave k = 5 × the number of classes itself out of the sweep, as the authors' code does; no matter where clusters.max is given."),
   alpha: z.number().gt(0).lt(1).default(0.05).describe('False discovery rate (Benjamini-Hochberg) below which a finding is flagged.'),
-  permutations: z.int().min(0).max(1_000_000).default(9999).describe('Permutations behind the p-value.'),
   bootstrap: z.int().min(0).max(1_000_000).default(1000).describe('Bootstrap samples of images behind the interval of G_c.'),
   vocabulary: path.optional().describe('Text file, one word or phrase a line, to name clusters with; a built-in list when left out.'),
 });
@@ -117,18 +116,18 @@ export const deviceSchema = z
 
 export const configSchema = z.strictObject({
   checkpoint: checkpointSchema,
-  data: dataSchema,
+  data: dataSchema.describe('The images to look at.'),
   classes: z.array(z.string().min(1)).min(1).optional().describe('Class names; the labels that occur, sorted, when left out.'),
   prompts: z
-    .array(z.string().refine((s) => s.includes('{}'), 'A prompt needs {} where the class name goes.'))
+    .array(z.string().regex(/\{\}/, 'A prompt needs {} where the class name goes.'))
     .min(1)
     .default(['a photo of a {}.'])
     .describe('Prompt templates; several are averaged (prompt ensemble).'),
   regions: regionsSchema.prefault({ kind: 'grid' }),
-  embedding: embeddingSchema.prefault({}),
-  discovery: discoverySchema.prefault({}),
+  embedding: embeddingSchema.prefault({}).describe('How regions get their embeddings.'),
+  discovery: discoverySchema.prefault({}).describe('How clusters are found, scored and flagged.'),
   device: deviceSchema.default('auto'),
-  seed: z.int().min(0).max(0xffffffff).default(0),
+  seed: z.int().min(0).max(0xffffffff).default(0).describe('Seed of everything random; the same inputs and seed give the same findings.'),
 });
 
 export type Config = z.infer<typeof configSchema>;

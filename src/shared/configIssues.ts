@@ -55,6 +55,7 @@ function describe(issue: Issue, root: unknown, label: Label): ValueIssue[] {
       if (issue.origin === 'array') return error(`${name} must have ${entries(Number(issue.maximum))}, not ${(value as unknown[]).length}.`);
       return error(`${name} must be ${issue.inclusive === false ? 'below' : 'at most'} ${issue.maximum}, not ${written(value)}.`);
     case 'custom':
+    case 'invalid_format':
       return error(`${name} is ${written(value)}; ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`);
     default:
       return error(`${name} cannot be ${written(value)}.`);

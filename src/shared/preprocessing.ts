@@ -4,24 +4,24 @@ import { z } from 'zod';
  * How pixels become the image encoder's input, in the order applied:
  * upright RGB image -> resize -> centre crop -> pad -> rescale -> normalise -> [3, height, width] float32.
  */
-export const preprocessingSchema = z.object({
+export const preprocessingSchema = z.strictObject({
   resize: z
     .discriminatedUnion('rule', [
-      z.object({ rule: z.literal('shortest-edge'), size: z.number().int().positive() }),
-      z.object({ rule: z.literal('longest-edge'), size: z.number().int().positive() }),
-      z.object({ rule: z.literal('exact'), height: z.number().int().positive(), width: z.number().int().positive() }),
-      z.object({ rule: z.literal('none') }),
+      z.strictObject({ rule: z.literal('shortest-edge'), size: z.number().int().positive() }),
+      z.strictObject({ rule: z.literal('longest-edge'), size: z.number().int().positive() }),
+      z.strictObject({ rule: z.literal('exact'), height: z.number().int().positive(), width: z.number().int().positive() }),
+      z.strictObject({ rule: z.literal('none') }),
     ])
     .describe('How the image is resized before cropping and padding.'),
   filter: z
     .enum(['nearest', 'bilinear', 'bicubic', 'lanczos'])
     .describe('Resampling filter, antialiased when it shrinks (as Pillow does).'),
   crop: z
-    .object({ height: z.number().int().positive(), width: z.number().int().positive() })
+    .strictObject({ height: z.number().int().positive(), width: z.number().int().positive() })
     .nullable()
     .describe('Centre crop after the resize; where the image is smaller it is padded with zeros.'),
   pad: z
-    .object({
+    .strictObject({
       height: z.number().int().positive(),
       width: z.number().int().positive(),
       value: z.number().min(0).max(255),

@@ -1,5 +1,5 @@
 import { RavlError, systemCode } from '../../shared/errors';
-import { nearest } from './nearest';
+import { nearest } from '../../shared/nearest';
 
 /** One factory per error code of this room; see RavlError. `file` is a path as the person wrote it or an absolute one. */
 

@@ -12,8 +12,8 @@
  *   after the last block; 66% for crop-and-encode and 67% for `tokens`. docs/region-embeddings.md has the whole table.
  * - ViT, tokens: the last token map, so that the encoder runs once an image.
  */
-import type { MapShape } from './sampling';
 import { featureMapNotFound, featureMapUnusable } from './errors';
+import type { MapShape } from './sampling';
 
 export interface CutPoint {
   readonly name: string;

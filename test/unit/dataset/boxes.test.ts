@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clipBoxes, parseBoxes } from '../../../src/engine/dataset/boxes';
 import { classIndex } from '../../../src/engine/dataset/classIndex';
 import { withCocoBoxes } from '../../../src/engine/dataset/coco';
-import { nearest } from '../../../src/engine/dataset/nearest';
 import { dataBoxes } from '../../../src/engine/dataset/regions';
 import { loadTable, type Table } from '../../../src/engine/dataset/table';
 import type { Box } from '../../../src/shared/boxes';
@@ -132,14 +131,5 @@ describe('classIndex', () => {
     expect(() => classIndex(labelled(['a', 'a']))).toThrow(/single class "a"/);
     expect(() => classIndex(labelled(['a']), ['a', 'b', 'a'])).toThrow(/listed twice/);
     expect(() => classIndex(labelled([]))).toThrow(/no classes/);
-  });
-});
-
-describe('nearest', () => {
-  it('finds slips of the pen and nothing far-fetched', () => {
-    expect(nearest('Image_Path', ['label', 'image path'])).toBe('image path');
-    expect(nearest('lable', ['image', 'label'])).toBe('label');
-    expect(nearest('caption', ['image', 'label'])).toBeUndefined();
-    expect(nearest('x', ['y'])).toBeUndefined();
   });
 });
