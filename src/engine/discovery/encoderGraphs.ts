@@ -1,6 +1,6 @@
 import type { EmbeddingConfig } from '../../shared/config';
 import type { Checkpoint } from '../checkpoint/checkpoint';
-import { cutPoints, topologicalOrder } from '../onnx/cutPoints';
+import { cutPoints } from '../onnx/cutPoints';
 import { float32Interface } from '../onnx/float32Interface';
 import { encodeModel } from '../onnx/model';
 import type { ModelProto } from '../onnx/schema';
@@ -41,10 +41,5 @@ export function wholeEncoder({ image }: Checkpoint): Uint8Array {
 
 function encoderStructure(proto: ModelProto, shapes: ReadonlyMap<string, readonly number[]>, image: { input: string; output: string }): EncoderStructure {
   const cuts = cutPoints(proto, shapes, image.input, image.output).flatMap(({ name, dims }) => (dims ? [{ name, dims }] : []));
-  const attended = new Set<string>();
-  for (const node of topologicalOrder(proto.graph.node)) {
-    if (node.opType === 'Softmax' || node.input.some((name) => attended.has(name))) for (const name of node.output) attended.add(name);
-  }
-  const firstAttention = cuts.findIndex(({ name }) => attended.has(name));
-  return { family: encoderFamily(cuts), cuts, firstAttention: firstAttention < 0 ? cuts.length : firstAttention };
+  return { family: encoderFamily(cuts), cuts };
 }

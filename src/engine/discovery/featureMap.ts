@@ -6,10 +6,8 @@
  *
  * - CNN: the last one before the final spatial downsampling, i.e. the features before the last stage (as the authors'
  *   ViLLA code does).
- * - ViT, roi-align: the residual stream that enters the first block (patch embedding plus position). Later tokens have
- *   already mixed in the whole image: on a CLIP trained on product photos, with a red square planted in one quadrant,
- *   10 nearest neighbours of a planted region were planted in 73% there, 69% after block 1, 34% after block 4 and 17%
- *   after the last block; 66% for crop-and-encode and 67% for `tokens`. docs/region-embeddings.md has the whole table.
+ * - ViT, roi-align: the grid of patch embeddings, before positions are added and before any block: later tokens know
+ *   where they lie and have mixed in the whole image. docs/region-embeddings.md has the measurements.
  * - ViT, tokens: the last token map, so that the encoder runs once an image.
  */
 import { featureMapNotFound, featureMapUnusable } from './errors';
@@ -32,8 +30,6 @@ export interface EncoderStructure {
   readonly family: 'cnn' | 'vit' | 'unknown';
   /** Values that every path from pixels to embedding passes through, in order. */
   readonly cuts: readonly CutPoint[];
-  /** Position among `cuts` of the first value computed after the first Softmax; cuts.length when there is none. */
-  readonly firstAttention: number;
 }
 
 /**
@@ -41,7 +37,7 @@ export interface EncoderStructure {
  * Throws RavlError `discovery-feature-map` when no cut point fits the mode, listing those that would.
  */
 export function findFeatureMap(structure: EncoderStructure, mode: 'roi-align' | 'tokens', named?: string): FeatureMap {
-  const { cuts, firstAttention } = structure;
+  const { cuts } = structure;
   const patches = patchGrid(cuts);
   const usable = cuts.flatMap((cut) => asFeatureMap(cut, patches) ?? []);
   if (named !== undefined) {
@@ -49,12 +45,11 @@ export function findFeatureMap(structure: EncoderStructure, mode: 'roi-align' | 
     if (!found) throw featureMapUnusable(named, usable);
     return found;
   }
-  const tokens = usable.filter((map) => map.layout === 'tokens');
   const found =
     mode === 'tokens'
-      ? tokens.at(-1)
+      ? usable.filter((map) => map.layout === 'tokens').at(-1)
       : structure.family === 'vit'
-        ? tokens.filter((map) => cuts.findIndex((cut) => cut.name === map.name) < firstAttention).at(-1)
+        ? usable[0]
         : beforeLastStage(usable);
   if (!found) throw featureMapNotFound(mode, usable);
   return found;

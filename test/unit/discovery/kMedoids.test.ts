@@ -45,25 +45,22 @@ describe('K-Medoids', () => {
   });
 
   it('finds the same partition and loss however the rows are ordered', () => {
-    fc.assert(
-      fc.property(seeds, (seed) => {
-        const n = 12 + (seed % 13);
-        const k = 2 + (seed % 3);
-        // Around one centre nothing is clipped, so that no two distances tie.
-        const distances = cosineDistancesReference(unitRows(n, 6, 1, 0.9, seed), n, 6);
-        const order = sampleRows(n, n, xoroshiro128plus(seed));
-        const permuted = new Float32Array(n * n);
-        order.forEach((a, i) => order.forEach((b, j) => (permuted[i * n + j] = distances[a * n + b])));
-        const plain = solve(distances, n, k);
-        const shuffled = solve(permuted, n, k);
-        expect(shuffled.loss).toBeCloseTo(plain.loss, 5);
-        // Compared as "same cluster or not" per pair: numbers differ, and of two rows alone together either may be the medoid.
-        for (let i = 0; i < n; i++)
-          for (let j = 0; j < n; j++)
-            expect(shuffled.assignment[i] === shuffled.assignment[j]).toBe(plain.assignment[order[i]] === plain.assignment[order[j]]);
-      }),
-      { numRuns: 50 },
-    );
+    for (let seed = 0; seed < 100; seed++) {
+      const n = 12 + (seed % 13);
+      const k = 2 + (seed % 3);
+      // Loose groups: without any, a local search may end in another optimum for another order, in about 1% of problems.
+      const distances = cosineDistancesReference(unitRows(n, 12, k, 0.5, seed), n, 12);
+      const order = sampleRows(n, n, xoroshiro128plus(seed));
+      const permuted = new Float32Array(n * n);
+      order.forEach((a, i) => order.forEach((b, j) => (permuted[i * n + j] = distances[a * n + b])));
+      const plain = solve(distances, n, k);
+      const shuffled = solve(permuted, n, k);
+      expect(shuffled.loss).toBeCloseTo(plain.loss, 5);
+      // "Same cluster or not" by pairs: numbers differ, and of two rows alone together either may be the medoid.
+      const together = ({ assignment }: Medoids, i: number, j: number) => assignment[i] === assignment[j];
+      for (let i = 0; i < n; i++)
+        for (let j = 0; j < n; j++) expect(together(shuffled, i, j), `problem ${seed}`).toBe(together(plain, order[i], order[j]));
+    }
   });
 
   it('with one cluster chooses the row with the smallest sum of distances', () => {
@@ -97,7 +94,8 @@ describe('FasterPAM', () => {
   it('never ends above where it started, and where no single swap helps', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
-        const { n, k, distances } = problem(seed, 30);
+        const { n, distances } = problem(seed, 30);
+        const k = 1 + (seed % 5);
         const start = sampleRows(n, k, xoroshiro128plus(seed));
         const { medoids, loss } = fasterPam(distances, n, start);
         expect(loss).toBeLessThanOrEqual(lossOf(distances, n, start) + 1e-9);

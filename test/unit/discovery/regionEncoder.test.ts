@@ -107,7 +107,7 @@ describe('region encoder', () => {
     expect(distance(row(regions, 0), row(regions, 1))).toBeLessThan(1e-6);
   });
 
-  it('reads CNNs before their last stage and ViTs where the first block begins', async () => {
+  it('reads CNNs before their last stage and ViTs at their patches or their last tokens', async () => {
     const cnn = await openRegionEncoder(await tinyCheckpoint({ image: 'resnet' }), { mode: 'auto' }, 'cpu', silent);
     const vit = await openRegionEncoder(await tinyCheckpoint({ image: 'vit' }), { mode: 'tokens' }, 'cpu', silent);
     expect([cnn.mode, vit.mode]).toEqual(['roi-align', 'tokens']);

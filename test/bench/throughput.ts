@@ -1,0 +1,175 @@
+/**
+ * (a) Images a second from files on disk to embeddings of images and regions (decode, preprocess, encode, store), over
+ * those of bare onnxruntime: `InferenceSession.run` with its default options on tensors that lie ready, at its best batch.
+ *
+ * Both do the same encoder passes. crop: the encoder once an image and once a region. roi-align: the graph up to the
+ * feature map once an image, the graph after it once an image (whose own embedding is needed) and once a region.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import sharp from 'sharp';
+import { openCheckpoint, type Checkpoint } from '../../src/engine/checkpoint/checkpoint';
+import { openRegionFinder } from '../../src/engine/dataset/regions';
+import type { Table } from '../../src/engine/dataset/table';
+import { embedImages } from '../../src/engine/discovery/embedImages';
+import { splitEncoder, wholeEncoder } from '../../src/engine/discovery/encoderGraphs';
+import { openRegionEncoder } from '../../src/engine/discovery/regionEncoder';
+import { headInputs } from '../../src/engine/discovery/regionGraph';
+import { positions } from '../../src/engine/discovery/sampling';
+import { writeLargeClip, type LargeClip } from './largeClip';
+import { goal, median, seconds } from './report';
+
+const fashion = fileURLToPath(new URL('../../../shared/data/fashion', import.meta.url));
+const rounds = 5;
+const batches = [1, 2, 4, 8, 16, 32];
+/** The image itself and the four regions of a 2 × 2 grid. */
+const passes = 5;
+const silent = () => undefined;
+
+export async function benchThroughput(): Promise<void> {
+  console.log('(a) end-to-end embedding over bare onnxruntime at its best batch, 2 × 2 regions, images/s');
+  const folder = await mkdtemp(join(tmpdir(), 'ravl-bench-'));
+  try {
+    if (existsSync(fashion)) {
+      const rows = (await readFile(join(fashion, 'validation.csv'), 'utf8')).trim().split('\n').slice(1);
+      const files = rows.slice(0, 192).map((row) => join(fashion, row.split(',')[0]!));
+      await compare('fashion CLIP', await openCheckpoint('checkpoints/fashion-clip', fashion), '60×80 JPEG', files, folder);
+    } else {
+      console.warn(`  fashion CLIP: SKIPPED, its data is not at ${fashion}`);
+    }
+    const files = await writePhotos(join(folder, 'photos'), 48);
+    for (const kind of ['ViT-B/32', 'ResNet-50'] satisfies LargeClip[]) {
+      const checkpoint = join(folder, kind.replace('/', '-'));
+      await writeLargeClip(checkpoint, kind);
+      await compare(kind, await openCheckpoint(checkpoint, folder), '640×480 JPEG', files, folder);
+      await rm(checkpoint, { recursive: true });
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function compare(name: string, checkpoint: Checkpoint, kind: string, files: readonly string[], folder: string): Promise<void> {
+  for (const mode of ['crop', 'roi-align'] as const) {
+    const bare = await bareEncoder(checkpoint, mode, files.length);
+    const whole = await endToEnd(checkpoint, mode, files, folder);
+    const ratios: number[] = [];
+    const [ours, theirs]: [number[], number[]] = [[], []];
+    // Whatever else the machine does falls on both alike.
+    for (let round = 0; round < rounds; round++) {
+      ours.push(files.length / (await seconds(whole.run)));
+      theirs.push(files.length / (await seconds(bare.run)));
+      ratios.push(ours[round]! / theirs[round]!);
+    }
+    await Promise.all([whole.release(), bare.release()]);
+    const rates = `${median(ours).toFixed(1)} of ${median(theirs).toFixed(1)} (bare at batch ${bare.batch})`;
+    console.log(`  ${name}, ${kind}, ${mode}: ${rates}, ratio ${goal(median(ratios), '≥', 0.85)}`);
+  }
+}
+
+interface Contender {
+  run(): Promise<void>;
+  release(): Promise<unknown>;
+}
+
+/** Embeds all files, as `ravl analyze` does, into a new folder each time. Sessions open before anything is timed. */
+async function endToEnd(checkpoint: Checkpoint, mode: 'crop' | 'roi-align', files: readonly string[], folder: string): Promise<Contender> {
+  const table: Table = { source: folder, format: 'csv', columnNames: [], rowNumbers: Int32Array.from(files.keys()), images: files, files };
+  const regions = await openRegionFinder({ kind: 'grid', rows: 2, cols: 2 }, table, folder, 'cpu', silent);
+  const encoder = await openRegionEncoder(checkpoint, { mode }, 'cpu', silent);
+  const embed = async (part: Table) => {
+    const shards = await mkdtemp(join(folder, 'shards-'));
+    await embedImages({ checkpoint, table: part, regions, encoder, folder: shards, skipUnreadable: false }, silent, new AbortController().signal);
+    await rm(shards, { recursive: true });
+  };
+  await embed({ ...table, files: files.slice(0, encoder.batch), images: files.slice(0, encoder.batch) });
+  return { run: () => embed(table), release: encoder.release };
+}
+
+/** The same passes over `images` images by bare sessions, at the batch that a short search finds best. */
+async function bareEncoder(checkpoint: Checkpoint, mode: 'crop' | 'roi-align', images: number): Promise<Contender & { batch: number }> {
+  let best: (Contender & { batch: number; perImage: number }) | undefined;
+  for (const batch of batches) {
+    const graphs = mode === 'crop' ? await bareCrop(checkpoint, batch) : await bareRoiAlign(checkpoint, batch);
+    const pass = async () => {
+      for (const { session, feeds, perImage } of graphs) for (let i = 0; i < perImage; i++) await session.run(feeds);
+    };
+    const release = () => Promise.all(graphs.map(({ session }) => session.release()));
+    await pass();
+    const times: number[] = [];
+    for (let i = 0; i < Math.max(2, 8 / batch); i++) times.push(await seconds(pass));
+    const perImage = median(times) / batch;
+    const run = async () => {
+      for (let done = 0; done < images; done += batch) await pass();
+    };
+    if (best === undefined || perImage < best.perImage) {
+      await best?.release();
+      best = { batch, perImage, run, release };
+    } else {
+      await release();
+    }
+  }
+  return best!;
+}
+
+interface BareGraph {
+  readonly session: InferenceSession;
+  readonly feeds: Record<string, Tensor>;
+  /** Runs for each image. */
+  readonly perImage: number;
+}
+
+async function bareCrop(checkpoint: Checkpoint, batch: number): Promise<BareGraph[]> {
+  const { image } = checkpoint;
+  const session = await bareSession(wholeEncoder(checkpoint), checkpoint);
+  return [{ session, feeds: { [image.input]: filled([batch, 3, image.height, image.width]) }, perImage: passes }];
+}
+
+async function bareRoiAlign(checkpoint: Checkpoint, batch: number): Promise<BareGraph[]> {
+  const { image } = checkpoint;
+  const { map, trunk, head } = (await splitEncoder(checkpoint, { mode: 'roi-align' }, batch))!;
+  const n = positions(map.shape);
+  const feeds = {
+    [headInputs.features]: filled(map.dims),
+    [headInputs.image]: new Tensor('int64', new BigInt64Array(batch), [batch]),
+    [headInputs.sampling]: filled([batch, n, n]),
+  };
+  return [
+    { session: await bareSession(trunk, checkpoint), feeds: { [image.input]: filled([batch, 3, image.height, image.width]) }, perImage: 1 },
+    { session: await bareSession(head, checkpoint), feeds, perImage: passes },
+  ];
+}
+
+function bareSession(model: Uint8Array, { image }: Checkpoint): Promise<InferenceSession> {
+  const extra = { session: { model_external_initializers_file_folder_path: image.model.folder } };
+  return InferenceSession.create(model, { logSeverityLevel: 4, extra });
+}
+
+/** Values as pixels have them: zeros and denormal numbers take another time. */
+function filled(dims: readonly number[]): Tensor {
+  const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i));
+  return new Tensor('float32', data, dims);
+}
+
+/** Noise with shapes on it, as JPEG: about the detail, and the bytes, of a photo. */
+async function writePhotos(folder: string, count: number): Promise<string[]> {
+  await mkdir(folder);
+  const [width, height] = [640, 480];
+  return Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const pixels = Uint8Array.from({ length: width * height * 3 }, (_, p) => {
+        const [x, y] = [Math.floor(p / 3) % width, Math.floor(p / 3 / width)];
+        const disc = (x - 40 * (i % 12)) ** 2 + (y - 240) ** 2 < 90 ** 2 ? 80 : 0;
+        const grain = ((p * 2654435761 + i * 40503) >>> 24) / 8;
+        return 60 + disc + grain + 40 * Math.sin((x + 7 * i) / 23) * Math.cos((y * (1 + (p % 3))) / 31);
+      });
+      const file = join(folder, `${i}.jpg`);
+      await writeFile(file, await sharp(pixels, { raw: { width, height, channels: 3 } }).jpeg({ quality: 88 }).toBuffer());
+      return file;
+    }),
+  );
+}
