@@ -2,7 +2,7 @@ import { CsvError, parse } from 'csv-parse';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { tableBroken } from './errors';
-import type { CheckColumns, RawColumns } from './table';
+import type { CheckColumns, RawColumns } from './rawColumns';
 
 /**
  * Reads the wanted columns of a comma- or tab-separated file (RFC 4180: quoted cells may hold delimiters and line

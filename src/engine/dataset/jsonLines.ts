@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { tableBroken } from './errors';
-import type { CheckColumns, RawColumns } from './table';
+import type { CheckColumns, RawColumns } from './rawColumns';
 
 /**
  * Reads the wanted columns of a file with one JSON object a line. The columns are those of the first object; a later

@@ -2,7 +2,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetRead, parquetSchema }
 import { compressors } from 'hyparquet-compressors';
 import { RavlError } from '../../shared/errors';
 import { tableBroken } from './errors';
-import type { CheckColumns, RawColumns } from './table';
+import type { CheckColumns, RawColumns } from './rawColumns';
 
 /** Reads the wanted columns of a Parquet file, one row group at a time. Row numbers count from 1. */
 export async function readParquet(file: string, wanted: readonly string[], check: CheckColumns): Promise<RawColumns> {

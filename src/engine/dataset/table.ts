@@ -8,6 +8,7 @@ import { readDelimited } from './delimited';
 import { cellKind, cellMissing, columnMissing, columnTwice, quoted, tableEmpty, tableFormat, tableMissing } from './errors';
 import { readJsonLines } from './jsonLines';
 import { readParquet } from './parquet';
+import type { CheckColumns } from './rawColumns';
 
 export type TableFormat = 'csv' | 'tsv' | 'jsonl' | 'parquet' | 'folder';
 
@@ -39,16 +40,6 @@ export interface TableColumns {
   readonly label?: string;
   readonly boxes?: string;
 }
-
-/** What a format's reader returns: the wanted columns, raw. `cells[i]` is the column `wanted[i]`. */
-export interface RawColumns {
-  readonly names: readonly string[];
-  readonly rows: Int32Array;
-  readonly cells: readonly (readonly unknown[])[];
-}
-
-/** Called with the column names before any row is read; throws when a wanted one is not there. */
-export type CheckColumns = (names: readonly string[], hint?: string) => void;
 
 /**
  * Reads a data set: CSV, TSV, JSONL or Parquet with one row an image, or a folder with a folder of images per class

@@ -98,7 +98,7 @@ async function discover(
   const { scores: regionScores } = await scores(embeddings.regions, regions);
 
   const clustering = await run.timed('cluster', () =>
-    clusterRegions(embeddings.regions, regions, dim, { ...clusterRange(config, classes.length), seed, memoryBudget: discovery.memoryBudget, report }),
+    clusterRegions(embeddings.regions, regions, dim, { ...clusterRange(config, classes.length), seed, memoryBudget: discovery.memoryBudget, report, signal }),
   );
   signal.throwIfAborted();
 

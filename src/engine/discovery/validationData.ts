@@ -37,7 +37,7 @@ export async function loadValidationData(config: Config, baseDir: string, skipMi
   return { table: selectRows(table, kept), classes, labels: Int32Array.from(kept, (row) => ids[row]!) };
 }
 
-export function shortList(names: readonly string[], most = 10): string {
+function shortList(names: readonly string[], most = 10): string {
   return names.slice(0, most).join(', ') + (names.length > most ? `, and ${names.length - most} more` : '');
 }
 

@@ -85,7 +85,7 @@ ${footer(findings, run, asked, shownPictures)}
 const legend = html`<p class="legend"><span class="key present" aria-hidden="true"></span> solid bar, round mark: accuracy on images with the feature. <span class="key absent" aria-hidden="true"></span> hatched bar, diamond: on images of the same class without it. Whiskers: 95% interval. Bold gaps: the interval leaves out zero.</p>`;
 
 function contents(flagged: readonly Finding[]): Html {
-  const items = flagged.map((finding) => html`<li><a href="#cluster-${finding.cluster}"><bdi>${nameOf(finding)}</bdi></a> <span class="muted">${finding.attribute !== null && html`pulls towards <bdi>${shown(finding.attribute)}</bdi>, `}G<sub>c</sub> ${decimal(finding.gap, 2)}, q ${probability(finding.qValue)}</span></li>`);
+  const items = flagged.map((finding) => html`<li value="${finding.rank}"><a href="#cluster-${finding.cluster}"><bdi>${nameOf(finding)}</bdi></a> <span class="muted">${finding.attribute !== null && html`pulls towards <bdi>${shown(finding.attribute)}</bdi>, `}G<sub>c</sub> ${decimal(finding.gap, 2)}, q ${probability(finding.qValue)}</span></li>`);
   return html`<nav aria-label="Findings"><ol>${items}</ol></nav>`;
 }
 
