@@ -17,8 +17,8 @@ const installOnly = new Set(['adm-zip', 'global-agent']);
 const manifestFiles = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore', 'schemas', 'media'];
 /** Folders nothing loads: install scripts, and ES modules beside the CommonJS that onnxruntime-node requires. */
 const idleFolders = new Set(['script', 'install', 'esm']);
-/** What runs, and the licences; no sources, types or maps. */
-const runtimeFile = /\.(c?js|mjs|json|node|dll|dylib)$|\.so(\.\d+)*$|^(licen[cs]e|notice)/i;
+/** What runs, and the licences; no sources, types or maps, nor the CUDA libraries (over 300 MB) a developer may have fetched. */
+const runtimeFile = /^(?!(lib)?onnxruntime_providers_).*\.(c?js|mjs|json|node|dll|dylib|so(\.\d+)*)$|^(licen[cs]e|notice)/i;
 
 const outFolder = resolve(process.argv[2] ?? join(root, 'build'));
 const { name, version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));

@@ -1,15 +1,15 @@
 /** The whole way, on a checkpoint with a known shortcut: red pulls towards "nine". */
+import { tableFromIPC } from 'apache-arrow';
+import { parquetWriteFile } from 'hyparquet-writer';
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { tableFromIPC } from 'apache-arrow';
-import { parquetWriteFile } from 'hyparquet-writer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { findingsSchema } from '../../src/shared/findings';
 import { plantedClasses, writePlantedClip, writePlantedDataset, type PlantedImage } from '../fixtures/plantedClip';
 import { writeTinyClip, type TinyClipOptions } from '../fixtures/tinyClip';
-import { newestFindings, onlyJson, ravl, runFolders, runJson, temporaryFolder } from './ravl';
+import { newestFindings, onlyJson, ravl, readNpy, runFolders, runJson, temporaryFolder } from './ravl';
 
 /** What the command line promises under --json; more keys may come, none may go. */
 const resultSchema = z.object({
@@ -69,10 +69,12 @@ describe.each(['crop', 'roi-align', 'auto'])('analyze --mode %s', (mode) => {
   const root = join(folder, `out-${mode}`);
   let result: z.infer<typeof resultSchema>;
   let run: string;
+  let progress: string;
 
   beforeAll(async () => {
     const { code, stdout, stderr } = await ravl(['analyze', 'ravl.yaml', '--mode', mode, '--json', '--out', root], folder);
     expect({ code, error: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, error: '' });
+    progress = stderr;
     result = resultSchema.parse(onlyJson(stdout));
     run = (await runFolders(root))[0]!;
   });
@@ -98,6 +100,12 @@ describe.each(['crop', 'roi-align', 'auto'])('analyze --mode %s', (mode) => {
     expect(result.accuracy.worstClass.accuracy).toBe(Math.min(...result.accuracy.perClass.map(({ accuracy }) => accuracy)));
   });
 
+  it('reports each phase once, in order, on stderr', () => {
+    const ends = [...progress.matchAll(/^(\w+): ([\d,]+) (\w+) in /gm)].map(([, phase, amount, unit]) => `${phase} ${amount} ${unit}`);
+    expect(ends).toEqual(['embed 160 images', 'text 4 texts', 'text 6 texts', 'cluster 12 clusterings', expect.stringMatching(/^report \d+ pictures$/)]);
+    expect(progress).not.toMatch(/warning|error/i);
+  });
+
   it('leaves a run that other tools read', async () => {
     expect(await runJson(run)).toMatchObject({ state: 'complete', error: null, seed: 0, embedding: { mode: mode === 'auto' ? 'roi-align' : mode } });
     const table = tableFromIPC(await readFile(join(run, 'regions.arrow')));
@@ -118,6 +126,10 @@ describe.each(['crop', 'roi-align', 'auto'])('analyze --mode %s', (mode) => {
     const ranked = findings.findings.filter(({ rank }) => rank !== null).sort((a, b) => a.rank! - b.rank!);
     expect(result.findings.map(({ cluster, gap, pValue }) => ({ cluster, gap, pValue }))).toEqual(ranked.map(({ cluster, gap, pValue }) => ({ cluster, gap, pValue })));
     expect(findings.findings).toHaveLength(result.clusters.k);
+    for (const { regions } of findings.findings) {
+      const similarities = regions.map(({ similarity }) => similarity);
+      expect(similarities).toEqual(similarities.toSorted((a, b) => b - a));
+    }
     expect(JSON.stringify(findings)).not.toContain(folder);
   });
 
@@ -178,7 +190,7 @@ describe('checkpoints in other forms', () => {
     expect(inspected).toMatchObject({ code: 0, stderr: '' });
     const root = join(folder, `out-${name}`);
     expect(await ravl(['analyze', name, '--validation', 'data/few.csv', '--mode', 'crop', '--out', root], folder)).toMatchObject({ code: 0 });
-    const values = await npyValues(join((await runFolders(root)).at(-1)!, 'embeddings.npy'));
+    const { values } = await readNpy(join((await runFolders(root)).at(-1)!, 'embeddings.npy'));
     return { description: onlyJson(inspected.stdout) as Description, values };
   };
   interface Description {
@@ -207,7 +219,7 @@ describe('checkpoints in other forms', () => {
 /** What numpy, or a check of the header where there is no numpy, says about a file of embeddings. */
 async function embeddings(file: string): Promise<{ shape: number[]; dtype: string; unit: boolean }> {
   if (numpy) return JSON.parse(python(describeScript, file)) as { shape: number[]; dtype: string; unit: boolean };
-  const { header, values } = await npy(file);
+  const { header, values } = await readNpy(file);
   const shape = /'shape': \((\d+), (\d+)\)/.exec(header)!.slice(1).map(Number);
   const row = (i: number) => Math.hypot(...values.subarray(i * shape[1]!, (i + 1) * shape[1]!));
   return { shape, dtype: header.includes("'descr': '<f4'") ? 'float32' : header, unit: Array.from({ length: shape[0]! }, (_, i) => row(i)).every((norm) => Math.abs(norm - 1) < 1e-5) };
@@ -229,14 +241,3 @@ const numpy = (() => {
     return false;
   }
 })();
-
-async function npyValues(file: string): Promise<Float32Array> {
-  return (await npy(file)).values;
-}
-
-/** The .npy format, version 1: magic, header length in bytes 8-9, header, data. */
-async function npy(file: string): Promise<{ header: string; values: Float32Array }> {
-  const bytes = await readFile(file);
-  const start = 10 + bytes.readUInt16LE(8);
-  return { header: bytes.toString('latin1', 10, start), values: new Float32Array(new Uint8Array(bytes.subarray(start)).buffer) };
-}

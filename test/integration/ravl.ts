@@ -87,3 +87,10 @@ export function onlyJson(stdout: string): unknown {
   if (lines.length !== 2 || lines[1] !== '') throw new Error(`stdout is not one line: ${stdout.slice(0, 500)}`);
   return JSON.parse(lines[0]!);
 }
+
+/** A float32 .npy file, format version 1: magic, header length in bytes 8 and 9, header, values. */
+export async function readNpy(file: string): Promise<{ header: string; values: Float32Array }> {
+  const bytes = await readFile(file);
+  const start = 10 + bytes.readUInt16LE(8);
+  return { header: bytes.toString('latin1', 10, start), values: new Float32Array(new Uint8Array(bytes.subarray(start)).buffer) };
+}

@@ -110,6 +110,7 @@ describe('kill -9', () => {
     await truncate(join(run, 'shards', '000000', 'regions.npy'), 1000);
     await mkdir(join(run, 'shards', '.ravl-tmp-half'));
     await writeFile(join(run, 'shards', '.ravl-tmp-half', 'regions.npy'), 'half');
+    await writeFile(join(run, '.ravl-tmp-half'), 'half of run.json');
     const { code, stderr } = await ravl(arguments_(root), folder);
     expect(code).toBe(0);
     expect(stderr).toMatch(/Shard 0 is damaged \(regions\.npy has 1000 bytes in place of \d+\) and is computed again\./);

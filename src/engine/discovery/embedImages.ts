@@ -79,13 +79,16 @@ async function embedShard(
   const boxes: Box[] = [];
   const regionImage: number[] = [];
   let group: EncoderImage[] = [];
+  let told = 0;
   const encode = async (seen: number) => {
     signal.throwIfAborted();
     if (group.length > 0) parts.push(await encoder.embed(group));
     group = [];
-    progress(seen);
+    // A shard that ends with a full batch is told by that batch: twice the end would read as two phases.
+    if (seen > told) progress(seen);
+    told = seen;
   };
-  for await (const { index, image, error } of imageStream(table.files.slice(first, first + count), { ahead: 2 * encoder.batch })) {
+  for await (const { index, image, error } of imageStream(table.files.slice(first, first + count), { ahead: Math.max(8, 2 * encoder.batch) })) {
     const row = first + index;
     if (error) {
       if (!skipUnreadable) throw error;

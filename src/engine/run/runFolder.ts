@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RavlError, systemCode } from '../../shared/errors';
 import type { Report } from '../../shared/progress';
@@ -115,7 +115,6 @@ async function createRun(options: RunOptions, entries: readonly RunEntry[], repo
   const stamp = created.slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
   const id = await makeFolder(options.root, `${stamp}-${options.fingerprint.slice(0, 6)}`);
   const folder = join(options.root, id);
-  const lock = await acquireLock(folder, report);
   const file: RunFile = {
     version: runFileVersion,
     id,
@@ -130,9 +129,11 @@ async function createRun(options: RunOptions, entries: readonly RunEntry[], repo
     error: null,
   };
   try {
-    return await start(folder, file, false, lock.release);
+    const { release } = await acquireLock(folder, report);
+    return await start(folder, file, false, release);
   } catch (error) {
-    await lock.release().catch(() => undefined);
+    // A folder without run.json is no run: nobody would ever clear it away.
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   }
 }

@@ -71,7 +71,8 @@ export async function chooseDevice(requested: Device, open: SessionOpener = open
     );
     if (works) return { device, reason: 'the fastest device of this machine that works' };
   }
-  return { device: 'cpu', reason: 'no other device that onnxruntime can use was found' };
+  const slow = process.platform === 'linux' && vulkanDrivers() === 'software';
+  return { device: 'cpu', reason: slow ? 'the only other device is a software adapter for WebGPU, which is slower' : 'no other device that onnxruntime can use was found' };
 }
 
 function candidates(): ExecutionDevice[] {
