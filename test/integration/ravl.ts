@@ -28,6 +28,8 @@ export interface Running {
 /** Starts `ravl <args>` in the folder `cwd`, with `env` on top of this process's environment. */
 export function startRavl(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Running {
   const child = spawn(process.execPath, [cli, ...args], { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  alive.add(child);
+  child.on('close', () => alive.delete(child));
   const output = { stdout: '', stderr: '' };
   const listeners = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {
@@ -52,6 +54,9 @@ export function startRavl(args: readonly string[], cwd: string, env: NodeJS.Proc
   };
 }
 
+/** A test that fails halfway leaves no process behind. */
+const alive = new Set<ChildProcess>();
+
 /** Runs `ravl <args>` to its end. */
 export function ravl(args: readonly string[], cwd: string, env?: NodeJS.ProcessEnv): Promise<Outcome> {
   return startRavl(args, cwd, env).outcome;
@@ -60,7 +65,10 @@ export function ravl(args: readonly string[], cwd: string, env?: NodeJS.ProcessE
 /** A new folder, removed when the test file has ended. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'ravl-integration-'));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    for (const child of alive) child.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 

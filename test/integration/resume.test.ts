@@ -1,6 +1,6 @@
 /** What is left when a run is killed, interrupted or started twice, and that nothing of it shows in the findings. */
 import { watch } from 'node:fs';
-import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { writePlantedClip, writePlantedDataset } from '../fixtures/plantedClip';
@@ -119,25 +119,41 @@ describe('kill -9', () => {
 });
 
 describe('Ctrl-C', () => {
-  it('ends with 130 and leaves a run that goes on', async () => {
-    const root = join(folder, 'interrupted');
-    const running = startRavl(arguments_(root), folder);
-    await running.says(/embed: \d+ of 300 images \([34]\d%\)/);
+  /** Stops a run as soon as it says `moment`, and looks at what a person is left with. */
+  async function interrupted(config: string, root: string, moment: RegExp, ...more: string[]): Promise<void> {
+    const running = startRavl(['analyze', config, '--out', root, ...more], folder);
+    await running.says(moment);
     running.process.kill('SIGINT');
     const { code, signal, stdout, stderr } = await running.outcome;
     expect({ code, signal, stdout }).toEqual({ code: 130, signal: null, stdout: '' });
     expect(stderr).toMatch(/Run the same command again to resume\.\n$/);
     const [run] = await runFolders(root);
     expect(await runJson(run!)).toMatchObject({ state: 'interrupted', error: null });
-    expect(await shards(run!)).toBeGreaterThan(0);
     expect(await readdir(join(run!, 'locks'))).toEqual([]);
+  }
 
+  it('ends with 130 and leaves a run that goes on', async () => {
+    const root = join(folder, 'interrupted');
+    await interrupted('ravl.yaml', root, /embed: .*\([3-9]\d%\)/);
+    expect(await shards((await runFolders(root))[0]!)).toBeGreaterThan(0);
     const again = await ravl(arguments_(root), folder);
     expect(again.code).toBe(0);
     expect(again.stderr).toMatch(/Resuming run \S+, which was interrupted\.\n/);
     expect(again.stderr).toMatch(/\d+ of 300 images were embedded before and are not embedded again\./);
     await expectFinished(root);
   });
+
+  // Both would take many times the time limit if they were finished first.
+  it('does not wait for the clusterings that are left', async () => {
+    await writeFile(join(folder, 'long.yaml'), `${await readFile(join(folder, 'ravl.yaml'), 'utf8')}  clusters: { min: 2, max: 2000 }\n`);
+    await interrupted('long.yaml', join(folder, 'clustering'), /cluster: 0 of 1,999/, '--grid', '4x4');
+  }, 60_000);
+
+  it('does not wait for the texts that are left', async () => {
+    await writeFile(join(folder, 'many.txt'), Array.from({ length: 2_000_000 }, (_, i) => `red ${i}\n`).join(''));
+    await writeFile(join(folder, 'many.yaml'), (await readFile(join(folder, 'ravl.yaml'), 'utf8')).replace('words.txt', 'many.txt'));
+    await interrupted('many.yaml', join(folder, 'texts'), /text: \d+ of 2,000,000/);
+  }, 60_000);
 });
 
 describe('a second process', () => {

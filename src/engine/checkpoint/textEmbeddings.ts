@@ -15,12 +15,13 @@ const batchSize = 64;
 
 /**
  * L2-normalised text embeddings [texts, dim], row by row in the order given; equal texts are embedded once.
- * Throws `checkpoint-text-embedding` for a text whose embedding is zero or not finite, `device-*` and `runtime-*`.
+ * Throws `checkpoint-text-embedding` for a text whose embedding is zero or not finite, `device-*` and `runtime-*`, and
+ * between batches `signal.reason` once `signal` is aborted.
  */
-export async function embedTexts(checkpoint: Checkpoint, device: Device, texts: readonly string[], report: Report): Promise<Float32Array> {
+export async function embedTexts(checkpoint: Checkpoint, device: Device, texts: readonly string[], report: Report, signal?: AbortSignal): Promise<Float32Array> {
   const { dim } = checkpoint;
   const distinct = [...new Set(texts)];
-  const embedded = await embedDistinct(checkpoint, device, distinct, report);
+  const embedded = await embedDistinct(checkpoint, device, distinct, report, signal);
   if (distinct.length === texts.length) return embedded;
   const rows = new Map(distinct.map((text, row) => [text, row * dim]));
   const all = new Float32Array(texts.length * dim);
@@ -38,10 +39,11 @@ export async function classEmbeddings(
   classes: readonly string[],
   prompts: readonly string[],
   report: Report,
+  signal?: AbortSignal,
 ): Promise<Float32Array> {
   const { dim } = checkpoint;
   const texts = classes.flatMap((name) => prompts.map((prompt) => prompt.replaceAll('{}', () => name)));
-  const embedded = await embedTexts(checkpoint, device, texts, report);
+  const embedded = await embedTexts(checkpoint, device, texts, report, signal);
   const means = new Float32Array(classes.length * dim);
   for (const [c, name] of classes.entries()) {
     const mean = means.subarray(c * dim, (c + 1) * dim);
@@ -54,7 +56,7 @@ export async function classEmbeddings(
   return means;
 }
 
-async function embedDistinct(checkpoint: Checkpoint, device: Device, texts: readonly string[], report: Report): Promise<Float32Array> {
+async function embedDistinct(checkpoint: Checkpoint, device: Device, texts: readonly string[], report: Report, signal?: AbortSignal): Promise<Float32Array> {
   const { text: encoder, tokenizer, dim } = checkpoint;
   const { model } = encoder;
   const embeddings = new Float32Array(texts.length * dim);
@@ -62,6 +64,7 @@ async function embedDistinct(checkpoint: Checkpoint, device: Device, texts: read
   let session: GraphSession | undefined;
   try {
     for (let start = 0; start < texts.length; start += size) {
+      signal?.throwIfAborted();
       const batch = texts.slice(start, start + size);
       const feeds = textFeeds(encoder, tokenizer.encode(filled(batch, encoder.batch)));
       session ??= (await openCheckedSession(encodeModel(model.proto), device, feeds, report, { externalFolder: model.folder, name: basename(model.file) })).session;

@@ -85,9 +85,9 @@ async function discover(
   const [classRows, words, wordRows] = await run.timed('text', async () => {
     const words = await loadWords(discovery.vocabulary, baseDir);
     return [
-      await classEmbeddings(checkpoint, device, classes, config.prompts, report),
+      await classEmbeddings(checkpoint, device, classes, config.prompts, report, signal),
       words,
-      await embedTexts(checkpoint, device, words.map((word) => config.prompts[0]!.replaceAll('{}', () => word)), report),
+      await embedTexts(checkpoint, device, words.map((word) => config.prompts[0]!.replaceAll('{}', () => word)), report, signal),
     ] as const;
   });
   signal.throwIfAborted();

@@ -38,8 +38,7 @@ export interface EncoderStructure {
  */
 export function findFeatureMap(structure: EncoderStructure, mode: 'roi-align' | 'tokens', named?: string): FeatureMap {
   const { cuts } = structure;
-  const patches = patchGrid(cuts);
-  const usable = cuts.flatMap((cut) => asFeatureMap(cut, patches) ?? []);
+  const usable = featureMaps(cuts);
   if (named !== undefined) {
     const found = usable.find((map) => map.name === named);
     if (!found) throw featureMapUnusable(named, usable);
@@ -57,8 +56,7 @@ export function findFeatureMap(structure: EncoderStructure, mode: 'roi-align' | 
 
 /** CNNs keep shrinking their map; ViTs keep one number of tokens. */
 export function encoderFamily(cuts: readonly CutPoint[]): EncoderStructure['family'] {
-  const patches = patchGrid(cuts);
-  const maps = cuts.flatMap((cut) => asFeatureMap(cut, patches) ?? []);
+  const maps = featureMaps(cuts);
   const tokens = maps.filter((map) => map.layout === 'tokens');
   const spatial = new Set(maps.filter((map) => map.layout === 'channels-first').map(({ shape }) => `${shape.height}×${shape.width}`));
   if (tokens.length >= 2 && spatial.size <= 1) return 'vit';
@@ -73,22 +71,26 @@ function beforeLastStage(maps: readonly FeatureMap[]): FeatureMap | undefined {
   return spatial.filter((map) => area(map) > area(last)).at(-1) ?? last;
 }
 
-/** Height and width of the first spatial map, which in a ViT is the grid of patches. */
-function patchGrid(cuts: readonly CutPoint[]): { height: number; width: number } | undefined {
-  const first = cuts.find(({ dims }) => dims.length === 4 && dims[1] !== 3 && dims[2]! > 1 && dims[3]! > 1);
-  return first && { height: first.dims[2]!, width: first.dims[3]! };
-}
-
 /** Class token and registers: no ViT in use has more of them. */
 const mostPrefixTokens = 16;
 
-function asFeatureMap({ name, dims }: CutPoint, patches: { height: number; width: number } | undefined): FeatureMap | undefined {
-  if (dims.length === 4 && dims[1] !== 3 && dims[2]! * dims[3]! > 1) {
-    return { name, dims, layout: 'channels-first', shape: { prefix: 0, height: dims[2]!, width: dims[3]! } };
-  }
-  if (dims.length === 3 && patches) {
-    const prefix = dims[1]! - patches.height * patches.width;
-    if (prefix >= 0 && prefix <= mostPrefixTokens) return { name, dims, layout: 'tokens', shape: { prefix, ...patches } };
-  }
-  return undefined;
+/**
+ * The cuts that are feature maps. Once a map has been flattened into tokens, 4-D values are attention heads, not maps
+ * (CLIP's ResNets pool by attention).
+ */
+function featureMaps(cuts: readonly CutPoint[]): FeatureMap[] {
+  const isMap = ({ dims }: CutPoint) => dims.length === 4 && dims[1] !== 3;
+  const first = cuts.findIndex(isMap);
+  if (first < 0) return [];
+  const after = cuts.slice(first);
+  const flattened = after.findIndex((cut) => !isMap(cut));
+  const spatial = (flattened < 0 ? after : after.slice(0, flattened)).filter(({ dims }) => dims[2]! * dims[3]! > 1);
+  const patches = spatial[0] && { height: spatial[0].dims[2]!, width: spatial[0].dims[3]! };
+  return [
+    ...spatial.map(({ name, dims }) => ({ name, dims, layout: 'channels-first' as const, shape: { prefix: 0, height: dims[2]!, width: dims[3]! } })),
+    ...after.flatMap(({ name, dims }) => {
+      const prefix = patches && dims.length === 3 ? dims[1]! - patches.height * patches.width : -1;
+      return patches && prefix >= 0 && prefix <= mostPrefixTokens ? [{ name, dims, layout: 'tokens' as const, shape: { prefix, ...patches } }] : [];
+    }),
+  ];
 }
