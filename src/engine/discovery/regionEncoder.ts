@@ -13,8 +13,8 @@ import { frame, toInput } from '../dataset/frame';
 import { preprocess } from '../dataset/preprocess';
 import type { Pixels } from '../dataset/resample';
 import { elementCount } from '../onnx/tensor';
-import { openCheckedSession, type DeviceChoice } from '../runtime/device';
-import { Tensor, type Feeds, type GraphSession } from '../runtime/session';
+import { chooseDevice, openCheckedSession, type DeviceChoice } from '../runtime/device';
+import { Tensor, type ExecutionDevice, type Feeds, type GraphSession } from '../runtime/session';
 import { splitEncoder, wholeEncoder, type SplitEncoder } from './encoderGraphs';
 import { embeddingNotFinite } from './errors';
 import { headInputs } from './regionGraph';
@@ -51,7 +51,7 @@ export interface EncoderImage {
  * `auto` means roi-align for CNNs and ViTs (see featureMap.ts for the measurements) and crop for anything else.
  */
 export async function openRegionEncoder(checkpoint: Checkpoint, config: EmbeddingConfig, device: Device, report: Report): Promise<RegionEncoder> {
-  const batch = checkpoint.image.batch ?? config.batch ?? defaultBatch(device, checkpoint);
+  const batch = checkpoint.image.batch ?? config.batch ?? defaultBatch((await chooseDevice(device)).device, checkpoint);
   if (config.mode !== 'crop') {
     const split = await splitEncoder(checkpoint, config, batch);
     if (split !== null) return splitRegionEncoder(checkpoint, split, device, report);
@@ -65,8 +65,8 @@ export async function openRegionEncoder(checkpoint: Checkpoint, config: Embeddin
  * 8; a net whose weights stay in the cache anyway has nothing to spread, and is a third faster while its activations
  * stay there too. GPUs want more to do at once. Never measured at run time: another batch may round otherwise.
  */
-function defaultBatch(device: Device, { image }: Checkpoint): number {
-  if (device !== 'cpu' && device !== 'auto') return 32;
+function defaultBatch(device: ExecutionDevice, { image }: Checkpoint): number {
+  if (device !== 'cpu') return 32;
   const weights = image.model.proto.graph.initializer.reduce((sum, { dims }) => sum + (elementCount(dims.map(Number)) ?? 0), 0);
   return weights < cachedWeights ? 2 : 8;
 }
