@@ -1,4 +1,5 @@
 // Bundles each process entry into dist/. Native packages stay outside the bundle: they load their own binaries.
+import { rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 export const nativePackages = ['onnxruntime-node', 'sharp'];
@@ -22,4 +23,8 @@ export const bundle = (outdir) =>
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
 
-if (process.argv[1] === import.meta.filename) await bundle('dist');
+if (process.argv[1] === import.meta.filename) {
+  // Chunks of an earlier build bear other names and would pile up.
+  await rm('dist', { recursive: true, force: true });
+  await bundle('dist');
+}

@@ -44,7 +44,11 @@ function withFixedInputs(proto: ModelProto, inputs: Readonly<Record<string, read
     return dims ? { name: info.name, type: { tensorType: { elemType, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } } } : info;
   });
   // The stated shapes of other values may be those of another batch size.
-  const output = graph.output.map(({ name, type }) => ({ name, type: { tensorType: { elemType: type?.tensorType?.elemType } } }));
+  const output = graph.output.map(({ name, type }) => {
+    const elemType = type?.tensorType?.elemType;
+    // onnxruntime infers the type of an output that is only named.
+    return elemType ? { name, type: { tensorType: { elemType } } } : { name };
+  });
   return { ...proto, graph: { ...graph, input, output, valueInfo: [] } };
 }
 
