@@ -44,16 +44,6 @@ export function fromInput({ scaleX, scaleY, offsetX, offsetY }: Frame, [x, y, wi
   return [(x - offsetX) / scaleX, (y - offsetY) / scaleY, width / scaleX, height / scaleY];
 }
 
-/**
- * The size of the model's input, [3, height, width], where the preprocessing fixes it.
- * Throws `dataset-preprocessing-size` where it depends on the image.
- */
-export function inputSize(spec: Preprocessing): { width: number; height: number } {
-  const fixed = spec.pad ?? spec.crop ?? (spec.resize.rule === 'exact' ? spec.resize : null);
-  if (fixed === null) throw preprocessingSize('gives every image a size of its own');
-  return { width: fixed.width, height: fixed.height };
-}
-
 export interface Placement {
   /** Size of the whole image after the resize. */
   readonly resized: Size;

@@ -8,14 +8,6 @@ import { openProposer } from './proposals';
 import type { Pixels } from './resample';
 import type { Table } from './table';
 
-/** All candidate regions, in columns; ordered by image, then as the image's boxes come. */
-export interface RegionTable {
-  /** Row of the region's image in the table. */
-  readonly image: Int32Array;
-  /** x, y, width, height in pixels of the upright image, [regions, 4]. */
-  readonly boxes: Float64Array;
-}
-
 /** Cuts images into candidate regions. */
 export interface RegionFinder {
   /**
@@ -96,18 +88,4 @@ export function dataBoxes(table: Table, row: number, { width, height }: { width:
     throw boxInvalid(place, `the boxes are for an image of ${drawnWidth}×${drawnHeight} pixels, but upright it has ${width}×${height}`);
   }
   return clipBoxes(table.boxes?.[row] ?? [], width, height, place);
-}
-
-/** Puts the boxes of all images, in table order, into columns. */
-export function regionTable(boxes: readonly (readonly Box[])[]): RegionTable {
-  const count = boxes.reduce((sum, list) => sum + list.length, 0);
-  const table = { image: new Int32Array(count), boxes: new Float64Array(4 * count) };
-  let region = 0;
-  boxes.forEach((list, image) => {
-    for (const box of list) {
-      table.image[region] = image;
-      table.boxes.set(box, 4 * region++);
-    }
-  });
-  return table;
 }

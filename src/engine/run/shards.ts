@@ -8,7 +8,7 @@ import { systemCode } from '../../shared/errors';
 import type { Report } from '../../shared/progress';
 import { readFolder, removeLeftovers, writeFolderAtomically } from './atomic';
 import { damagedArtifact, storageError, withStorageErrors } from './errors';
-import { npyContent, parseNpy, type NpyArray, type NumericArray } from './npy';
+import { npyContent, parseNpy, type NpyArray } from './npy';
 
 export type Columns = Readonly<Record<string, NpyArray>>;
 
@@ -42,29 +42,6 @@ export async function readShard(folder: string, index: number): Promise<Columns>
   const shard = await readFolder(path);
   if ('damage' in shard) throw damagedArtifact(path, shard.damage);
   return Object.fromEntries([...shard.files].map(([name, bytes]) => [name.replace(/\.npy$/, ''), parseNpy(bytes, join(path, name))]));
-}
-
-/**
- * Reads shards 0 … count-1 one after the other into preallocated arrays: column `name` of every shard, concatenated
- * along its first dimension, fills `into[name]` exactly. Holds one shard in memory. Throws `run-artifact-damaged`.
- */
-export async function readShards(folder: string, count: number, into: Readonly<Record<string, NumericArray>>): Promise<void> {
-  const filled = Object.fromEntries(Object.keys(into).map((name) => [name, 0]));
-  for (let index = 0; index < count; index++) {
-    const shard = await readShard(folder, index);
-    for (const [name, target] of Object.entries(into)) {
-      const data = shard[name]?.data;
-      const from = filled[name]!;
-      if (!data || data.constructor !== target.constructor || from + data.length > target.length) {
-        throw damagedArtifact(shardFolder(folder, index), `its column ${name} is not of the expected kind or length`);
-      }
-      target.set(data, from);
-      filled[name] = from + data.length;
-    }
-  }
-  for (const [name, target] of Object.entries(into)) {
-    if (filled[name] !== target.length) throw damagedArtifact(folder, `its shards hold ${filled[name]} values of ${name} in place of ${target.length}`);
-  }
 }
 
 const shardFolder = (folder: string, index: number) => join(folder, String(index).padStart(6, '0'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { frame, fromInput, inputSize, toInput } from '../../../src/engine/dataset/frame';
+import { frame, fromInput, toInput } from '../../../src/engine/dataset/frame';
 import { pixelRect, preprocess } from '../../../src/engine/dataset/preprocess';
 import type { Pixels } from '../../../src/engine/dataset/resample';
 import type { Preprocessing } from '../../../src/shared/preprocessing';
@@ -100,8 +100,6 @@ describe('preprocess', () => {
     const pad: Preprocessing = { ...plain, pad: { width: 4, height: 4, value: 0, position: 'centre' } };
     expect(() => preprocess(flat(5, 4, 0), pad, new Float32Array(48), 0)).toThrow(/pads to 4×4 pixels, but an image of 5×4/);
     expect(() => preprocess(flat(5, 4, 0), plain, new Float32Array(59), 0)).toThrow(/more than its place in the batch/);
-    expect(() => inputSize(plain)).toThrow(/a size of its own/);
-    expect(inputSize(clip)).toEqual({ width: 224, height: 224 });
   });
 
   it('survives an extreme aspect ratio without the memory of the whole resized image', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nonMaximumSuppression } from '../../../src/engine/dataset/nms';
-import { gridBoxes, openRegionFinder, regionTable, slidingBoxes } from '../../../src/engine/dataset/regions';
+import { gridBoxes, openRegionFinder, slidingBoxes } from '../../../src/engine/dataset/regions';
 import type { Table } from '../../../src/engine/dataset/table';
 import type { Box } from '../../../src/shared/boxes';
 
@@ -122,12 +122,5 @@ describe('openRegionFinder', () => {
     expect(await boxes.find(0, image, [2, 0, 6, 10])).toEqual([[0, 0, 2, 3]]);
     expect(await boxes.find(1, image, [2, 0, 6, 10])).toEqual([]);
     await expect(openRegionFinder({ kind: 'boxes' }, { ...table, boxes: undefined }, '', 'cpu', () => undefined)).rejects.toMatchObject({ code: 'dataset-boxes-missing' });
-  });
-
-  it('puts regions into columns, image by image', () => {
-    expect(regionTable([[[1, 2, 3, 4]], [], [[5, 6, 7, 8], [9, 10, 11, 12]]])).toEqual({
-      image: Int32Array.of(0, 2, 2),
-      boxes: Float64Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
-    });
   });
 });
