@@ -125,6 +125,16 @@ describe('region encoder', () => {
     expect(distance((await crop.embed(images)).images, a.images)).toBeLessThan(0.02);
   });
 
+  it('takes large batches only where they spread the reading of weights that no cache holds', async () => {
+    const small = await tinyCheckpoint({ image: 'vit' });
+    const { model } = small.image;
+    const weights = { name: 'more', dims: [1 << 20], dataType: 1, rawData: new Uint8Array() };
+    const proto = { ...model.proto, graph: { ...model.proto.graph, initializer: [...model.proto.graph.initializer, weights] } };
+    const large: Checkpoint = { ...small, image: { ...small.image, model: { ...model, proto } } };
+    const batch = async (checkpoint: Checkpoint, asked?: number) => (await openRegionEncoder(checkpoint, { mode: 'crop', batch: asked }, 'cpu', silent)).batch;
+    expect([await batch(small), await batch(large), await batch(large, 3)]).toEqual([2, 8, 3]);
+  });
+
   it('refuses tokens on a CNN and an unknown feature map in one sentence that names what would do', async () => {
     const cnn = await tinyCheckpoint({ image: 'resnet' });
     const tokens = openRegionEncoder(cnn, { mode: 'tokens' }, 'cpu', silent);
