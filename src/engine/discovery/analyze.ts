@@ -63,7 +63,10 @@ export async function analyze(request: AnalyzeRequest, report: Report, signal: A
     describe: { versions: { ...versions }, seed: config.seed, config, inputs: identity.inputs },
     fresh,
   };
-  return withRun(options, report, signal, (run) => discover(request, checkpoint, data, run, report, signal));
+  const result = await withRun(options, report, signal, (run) => discover(request, checkpoint, data, run, report, signal));
+  // Only a complete run can do without its shards.
+  await rm(shardsOf(result.run.folder), { recursive: true, force: true });
+  return result;
 }
 
 async function discover(
@@ -76,9 +79,8 @@ async function discover(
 ): Promise<AnalyzeResult> {
   const { discovery, seed, device } = config;
   const { dim } = checkpoint;
-  const shards = join(run.folder, 'shards');
 
-  const embeddings = await run.timed('embed', () => embedAll(config, baseDir, checkpoint, table, shards, skipUnreadable, run, report, signal));
+  const embeddings = await run.timed('embed', () => embedAll(config, baseDir, checkpoint, table, skipUnreadable, run, report, signal));
   const labels = Int32Array.from(embeddings.rows, (row) => allLabels[row]!);
   const regions = embeddings.regionImage.length;
 
@@ -115,7 +117,6 @@ async function discover(
   await run.timed('write', async () => {
     await writeArtifacts(run.folder, { table, classes, labels, predictions, embeddings, regionScores, clustering, dim, findings });
     await writeReport(reportFile, findings, table, run.current(), report);
-    await rm(shards, { recursive: true, force: true });
   });
   return { run: { id: run.id, folder: run.folder, resumed: run.resumed }, device: run.current().device!, findings, reportFile };
 }
@@ -125,7 +126,6 @@ async function embedAll(
   baseDir: string,
   checkpoint: Checkpoint,
   table: ValidationData['table'],
-  folder: string,
   skipUnreadable: boolean,
   run: Run,
   report: Report,
@@ -145,7 +145,7 @@ async function embedAll(
         return embedded;
       },
     };
-    const embeddings = await embedImages({ checkpoint, table, regions: finder, encoder: recorded, folder, skipUnreadable }, report, signal);
+    const embeddings = await embedImages({ checkpoint, table, regions: finder, encoder: recorded, folder: shardsOf(run.folder), skipUnreadable }, report, signal);
     if (embeddings.rows.length === 0) throw nothingToAnalyze('no image could be read');
     if (embeddings.regionImage.length === 0) throw nothingToAnalyze('no image has a region');
     return embeddings;
@@ -153,6 +153,8 @@ async function embedAll(
     await Promise.all([encoder.release(), finder.release()]);
   }
 }
+
+const shardsOf = (run: string) => join(run, 'shards');
 
 /** 2|Y| .. 5|Y| (paper, section 3.1), the last one left out where the configuration follows the authors' code. */
 function clusterRange({ discovery }: Config, classes: number): { min: number; max: number } {
