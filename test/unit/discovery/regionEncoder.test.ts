@@ -132,7 +132,7 @@ describe('region encoder', () => {
     const proto = { ...model.proto, graph: { ...model.proto.graph, initializer: [...model.proto.graph.initializer, weights] } };
     const large: Checkpoint = { ...small, image: { ...small.image, model: { ...model, proto } } };
     const batch = async (checkpoint: Checkpoint, asked?: number) => (await openRegionEncoder(checkpoint, { mode: 'crop', batch: asked }, 'cpu', silent)).batch;
-    expect([await batch(small), await batch(large), await batch(large, 3)]).toEqual([2, 8, 3]);
+    expect([await batch(small), await batch(large), await batch(large, 3)]).toEqual([4, 8, 3]);
   });
 
   it('refuses tokens on a CNN and an unknown feature map in one sentence that names what would do', async () => {
