@@ -110,6 +110,60 @@ const discoverySchema = z.strictObject({
   vocabulary: path.optional().describe('Text file, one word or phrase a line, to name clusters with; a built-in list when left out.'),
 });
 
+const trainingSchema = z.strictObject({
+  runtime: z
+    .enum(['onnxruntime', 'tensorflow'])
+    .default('onnxruntime')
+    .describe('What computes the steps. tensorflow runs the same graph on @tensorflow/tfjs-node-gpu, which has to be installed; `ravl doctor` tells.'),
+  trainable: z
+    .union([
+      z.literal('all'),
+      z.strictObject({
+        lastBlocks: z.int().min(1).optional().describe('Only the last so many blocks of the image encoder and what follows them: residual or attention blocks, or else convolutions.'),
+        names: z.array(z.string().min(1)).min(1).optional().describe('Only the weights (initializers of the graph) whose name one of these regular expressions matches.'),
+      }),
+    ])
+    .default('all')
+    .describe('Which weights of the image encoder are trained: all, or a mapping. Fewer are faster and need less memory.'),
+  trainText: z.boolean().default(false).describe('Train the text encoder too; the paper freezes it.'),
+  batch: z.int().min(2).default(128).describe('Images a step (paper: 128). The contrastive loss compares each with all others.'),
+  microBatch: z.int().min(1).optional().describe('Images that are in memory at once; chosen by the memory at hand when left out. The loss is that of the whole batch all the same.'),
+  memoryBudget: z.number().positive().optional().describe('MiB that a step may need; half of what is free when left out.'),
+  epochs: z.int().min(1).default(100).describe('Passes over the training data at most (paper: 100, with early stopping).'),
+  steps: z.int().min(1).optional().describe('Stop after so many steps, whatever the epoch.'),
+  optimizer: z.enum(['adamw', 'sgd']).default('adamw').describe('adamw: Adam with decoupled weight decay. sgd: with momentum.'),
+  learningRate: z.number().positive().default(5e-5).describe('Peak learning rate (paper: 5e-5).'),
+  weightDecay: z.number().min(0).default(0.2).describe('Decoupled weight decay; biases and other vectors are spared.'),
+  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]).describe("AdamW's decay rates of both moments."),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum of sgd.'),
+  clipNorm: z.number().positive().optional().describe('Gradients are scaled down to this norm where they exceed it; not at all when left out.'),
+  schedule: z
+    .enum(['plateau', 'cosine', 'constant'])
+    .default('plateau')
+    .describe('plateau: halved after 2 epochs in which the validation loss has not improved. cosine: down to 0 at the last step. constant: as it is.'),
+  warmup: z.int().min(0).default(0).describe('Steps over which the learning rate rises from 0.'),
+  earlyStopping: z
+    .strictObject({
+      metric: z.enum(['worst-group', 'loss']).default('worst-group').describe('worst-group: accuracy of the weakest class with or without the feature. loss: zero-shot cross-entropy.'),
+      patience: z.int().min(1).default(5).describe('Epochs without improvement after which training stops.'),
+    })
+    .nullable()
+    .prefault({})
+    .describe('When to stop, and which epoch counts as best; null to train to the end and keep the last.'),
+  collapse: z.number().gt(0).max(1).default(0.1).describe('Warn in any epoch whose zero-shot accuracy is lower than at the start by more than this.'),
+});
+
+const mitigationSchema = z.strictObject({
+  findings: z.array(z.int().min(1)).min(1).optional().describe('Ranks of the findings whose regions are spurious; the first flagged one when left out.'),
+  regions: path
+    .optional()
+    .describe('Spurious regions listed by hand, beside or in place of findings: a table with the columns image and boxes. A region counts that overlaps such a box by half of the smaller of both.'),
+  lambda: z.number().min(0).max(1).default(0.8).describe('Weight of the contrastive loss; the region terms have the rest (paper: 0.8).'),
+  temperature: z.number().positive().default(0.07).describe('Temperature of the region terms (paper: 0.07).'),
+  labels: z.enum(['distinct', 'per-sample']).default('distinct').describe("What the region terms' sum over the labels of a batch counts: each label once, or once a sample."),
+  reduction: z.enum(['mean', 'sum']).default('mean').describe('Region terms of the samples of a batch: their mean, as for the contrastive loss, or their sum.'),
+});
+
 export const deviceSchema = z
   .enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'])
   .describe('Where inference runs. auto tries what this machine has and checks it against the CPU.');
@@ -126,6 +180,8 @@ export const configSchema = z.strictObject({
   regions: regionsSchema.prefault({ kind: 'grid' }),
   embedding: embeddingSchema.prefault({}).describe('How regions get their embeddings.'),
   discovery: discoverySchema.prefault({}).describe('How clusters are found, scored and flagged.'),
+  training: trainingSchema.prefault({}).describe('How the image encoder is fine-tuned (`ravl mitigate`, `ravl finetune`).'),
+  mitigation: mitigationSchema.prefault({}).describe('What region-aware fine-tuning pushes away (paper, section 3.3).'),
   device: deviceSchema.default('auto'),
   seed: z.int().min(0).max(0xffffffff).default(0).describe('Seed of everything random; the same inputs and seed give the same findings.'),
 });
@@ -137,4 +193,6 @@ export type DataConfig = Config['data'];
 export type RegionsConfig = Config['regions'];
 export type EmbeddingConfig = Config['embedding'];
 export type DiscoveryConfig = Config['discovery'];
+export type TrainingConfig = Config['training'];
+export type MitigationConfig = Config['mitigation'];
 export type Device = Config['device'];

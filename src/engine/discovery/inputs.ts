@@ -35,5 +35,7 @@ export async function identifyInputs(
     inputs[basename(file) in inputs ? `${basename(file)} (${hash.slice(0, 8)})` : basename(file)] = hash;
   }
   inputs.images = await imageListHash('', table.files);
-  return { fingerprint: fingerprint({ config, inputs, versions }), inputs };
+  // How the model will be trained does not change what is found in it.
+  const { training: _training, mitigation: _mitigation, ...decisive } = config;
+  return { fingerprint: fingerprint({ config: decisive, inputs, versions }), inputs };
 }
