@@ -36,6 +36,6 @@ export async function identifyInputs(
   }
   inputs.images = await imageListHash('', table.files);
   // How the model will be trained does not change what is found in it.
-  const { training: _training, mitigation: _mitigation, ...decisive } = config;
+  const decisive = { ...config, training: undefined, mitigation: undefined };
   return { fingerprint: fingerprint({ config: decisive, inputs, versions }), inputs };
 }
