@@ -10,6 +10,10 @@ export const runFileVersion = 1;
 
 export const runFileSchema = z.object({
   version: z.literal(runFileVersion),
+  kind: z
+    .enum(['analyze', 'mitigate', 'finetune'])
+    .default('analyze')
+    .describe('What the run did: discovery, or fine-tuning with or without the region terms. Runs from before there were kinds are analyses.'),
   id: z.string(),
   sequence: z.int().describe('Counts the runs of a folder; unlike the clock it never goes back.'),
   created: z.iso.datetime(),

@@ -12,7 +12,7 @@ export interface RunOptions {
   readonly root: string;
   /** SHA-256 of everything that decides the result (see fingerprint.ts). */
   readonly fingerprint: string;
-  readonly describe: Pick<RunFile, 'versions' | 'seed' | 'config' | 'inputs'>;
+  readonly describe: Pick<RunFile, 'versions' | 'seed' | 'config' | 'inputs'> & Partial<Pick<RunFile, 'kind'>>;
   /** Start anew even where a run could be resumed. */
   readonly fresh?: boolean;
 }
@@ -117,6 +117,7 @@ async function createRun(options: RunOptions, entries: readonly RunEntry[], repo
   const folder = join(options.root, id);
   const file: RunFile = {
     version: runFileVersion,
+    kind: 'analyze',
     id,
     sequence: 1 + Math.max(0, ...entries.map(sequenceOf)),
     created,

@@ -91,7 +91,7 @@ describe('writeReport', () => {
     const findings = exampleFindings(['plain.jpg', 'gone.jpg']);
     const table = { images: ['plain.jpg', ...Array.from({ length: findings.images + 1 }, () => 'gone.jpg')], files: [fileOf('plain.jpg'), ...Array.from({ length: findings.images + 1 }, () => fileOf('gone.jpg'))] };
     await writeReport(file, findings, table, {
-      version: runFileVersion, id: 'run-1', sequence: 1, created: '2026-03-04T05:06:07.000Z', fingerprint: 'f', state: 'running', versions: { ravl: '9.8.7' }, seed: 7,
+      version: runFileVersion, kind: 'analyze', id: 'run-1', sequence: 1, created: '2026-03-04T05:06:07.000Z', fingerprint: 'f', state: 'running', versions: { ravl: '9.8.7' }, seed: 7,
       device: { requested: 'auto', used: 'webgpu', reason: 'equal to the CPU', maxDifference: null },
         embedding: null, config, inputs: {}, timings: { embed: 61 }, error: null,
     }, quiet);

@@ -4,6 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { lockHolder } from '../../../src/engine/run/lock';
+import { readRunFile } from '../../../src/engine/run/runFile';
 import { listRuns, openRun, withRun, type RunOptions } from '../../../src/engine/run/runFolder';
 import { RavlError } from '../../../src/shared/errors';
 import type { ProgressEvent } from '../../../src/shared/progress';
@@ -48,6 +49,17 @@ describe('openRun', () => {
     const second = await openRun(options('aaaaaa11'), report);
     expect(second.id).toBe('20260304-050607-aaaaaa-2');
     expect(texts).toEqual([]);
+  });
+
+  it('records what kind of run it is; a run from before there were kinds is an analysis', async () => {
+    const analysis = await openRun(options(), report);
+    const tuning = await openRun(options('bbbbbb00', { describe: { ...options().describe, kind: 'mitigate' } }), report);
+    expect([await runFile(analysis.id), await runFile(tuning.id)]).toMatchObject([{ kind: 'analyze' }, { kind: 'mitigate' }]);
+    const file = join(analysis.folder, 'run.json');
+    const old = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    delete old['kind'];
+    await writeFile(file, JSON.stringify(old));
+    expect(await readRunFile(analysis.folder)).toMatchObject({ kind: 'analyze', id: analysis.id });
   });
 
   it('resumes an interrupted and a failed run and says so; starts anew after a complete one', async () => {
