@@ -280,11 +280,11 @@ describe('what a newer version of RaVL wrote', () => {
     running.process.kill('SIGKILL');
     await running.outcome;
     const [run] = await runFolders(join(at, 'half'));
-    const manifest = join(run!, 'shards', '000000', 'manifest.json');
+    const manifest = join(run!, 'shards', '000000', 'ravl-manifest.json');
     await writeFile(manifest, JSON.stringify({ version: 99 }));
     const { code, stderr } = await ravl(['analyze', 'ravl.yaml', '--out', 'half'], at);
     expect(code).toBe(4);
-    expect(stderr).toMatch(/^Error: .*000000\/manifest\.json was written by a newer version of RaVL \(format 99\)\.\n {2}Update RaVL/m);
+    expect(stderr).toMatch(/^Error: .*000000\/ravl-manifest\.json was written by a newer version of RaVL \(format 99\)\.\n {2}Update RaVL/m);
     expect(await readFile(manifest, 'utf8')).toBe(JSON.stringify({ version: 99 }));
   });
 });

@@ -5,16 +5,17 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { open, readFile, readdir, rename, rm, mkdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { systemCode } from '../../shared/errors';
 import { newerVersion, withStorageErrors } from './errors';
 
-/** A file's bytes: a text, a block, or blocks one after the other. */
-export type Content = string | Uint8Array | readonly Uint8Array[];
+/** A file's bytes: a text, a block, blocks one after the other, or blocks that are made while they are written. */
+export type Content = string | Uint8Array | readonly Uint8Array[] | (() => AsyncIterable<Uint8Array>);
 
 const temporaryPrefix = '.ravl-tmp-';
-const manifestName = 'manifest.json';
+/** Not plain manifest.json: other tools read the folders of checkpoints too. */
+const manifestName = 'ravl-manifest.json';
 const manifestVersion = 1;
 const manifestSchema = z.object({
   version: z.literal(manifestVersion),
@@ -23,26 +24,33 @@ const manifestSchema = z.object({
 
 /** Writes `file` whole or not at all. Throws a RavlError (`run-disk-full`, `run-no-permission`, …); the temporary is removed. */
 export async function writeFileAtomically(file: string, content: Content): Promise<void> {
-  await replace(file, (temporary) => writeSynced(temporary, content));
+  await replace(file, async (temporary) => {
+    await writeSynced(temporary, content);
+    await rename(temporary, file);
+    await syncFolder(dirname(file));
+  });
 }
 
 /**
- * Writes a folder of files whole or not at all, with a manifest of their sizes and SHA-256 written last.
- * A folder that has the name already is replaced. Errors as `writeFileAtomically`.
+ * Writes a folder of files whole or not at all, with a manifest of their sizes and SHA-256 written last. Names may be
+ * paths with slashes. A folder that has the name already is replaced; killed between two renames, neither has it.
+ * Errors as `writeFileAtomically`.
  */
 export async function writeFolderAtomically(folder: string, files: Readonly<Record<string, Content>>): Promise<void> {
   await replace(folder, async (temporary) => {
     await mkdir(temporary);
-    const entries: Record<string, { bytes: number; sha256: string }> = {};
+    const folders = new Set([temporary]);
+    const entries: Record<string, FileDigest> = {};
     for (const [name, content] of Object.entries(files)) {
-      await writeSynced(join(temporary, name), content);
-      entries[name] = describe(content);
+      if (!staysInside(name)) throw new Error(`"${name}" is no path inside a folder`);
+      const file = join(temporary, name);
+      await mkdir(dirname(file), { recursive: true });
+      for (let each = dirname(file); each !== temporary; each = dirname(each)) folders.add(each);
+      entries[name] = await writeSynced(file, content);
     }
     await writeSynced(join(temporary, manifestName), JSON.stringify({ version: manifestVersion, files: entries }, null, 2));
-    await syncFolder(temporary);
-    // A rename does not replace a folder with something in it, so what is there steps aside first.
-    const old = temporaryBeside(folder);
-    if (await moved(folder, old)) await rm(old, { recursive: true, force: true });
+    for (const each of folders) await syncFolder(each);
+    await takeName(temporary, folder);
   });
 }
 
@@ -62,9 +70,9 @@ export async function readFolder(folder: string): Promise<{ files: ReadonlyMap<s
 
   const files = new Map<string, Buffer>();
   for (const [name, expected] of Object.entries(manifest.data.files)) {
-    const bytes = await readFile(join(folder, basename(name))).catch(() => null);
+    const bytes = staysInside(name) ? await readFile(join(folder, name)).catch(() => null) : null;
     if (!bytes) return { damage: `${name} cannot be read` };
-    const found = describe(bytes);
+    const found = digest(bytes);
     if (found.bytes !== expected.bytes) return { damage: `${name} has ${found.bytes} bytes in place of ${expected.bytes}` };
     if (found.sha256 !== expected.sha256) return { damage: `the content of ${name} has changed` };
     files.set(name, bytes);
@@ -95,8 +103,6 @@ async function replace(target: string, write: (temporary: string) => Promise<voi
   await withStorageErrors(target, async () => {
     try {
       await write(temporary);
-      await rename(temporary, target);
-      await syncFolder(dirname(target));
     } catch (error) {
       // The error that matters is the first one; a full or broken disk may refuse the clean-up as well.
       await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
@@ -105,11 +111,38 @@ async function replace(target: string, write: (temporary: string) => Promise<voi
   });
 }
 
-async function writeSynced(file: string, content: Content): Promise<void> {
+/** A rename does not replace a folder with something in it, so what is there steps aside, and is removed once the new one is safe. */
+async function takeName(temporary: string, folder: string): Promise<void> {
+  const old = temporaryBeside(folder);
+  const replaced = await moved(folder, old);
+  try {
+    await rename(temporary, folder);
+  } catch (error) {
+    if (replaced) await rename(old, folder).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(folder));
+  if (replaced) await rm(old, { recursive: true, force: true });
+}
+
+interface FileDigest {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Writes a file that must not exist yet, block by block, and returns its size and hash. */
+async function writeSynced(file: string, content: Content): Promise<FileDigest> {
   const handle = await open(file, 'wx');
   try {
-    for (const part of parts(content)) await handle.writeFile(part);
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const part of parts(content)) {
+      await handle.writeFile(part);
+      hash.update(part);
+      bytes += Buffer.byteLength(part);
+    }
     await handle.sync();
+    return { bytes, sha256: hash.digest('hex') };
   } finally {
     await handle.close();
   }
@@ -140,15 +173,12 @@ async function moved(from: string, to: string): Promise<boolean> {
 
 const temporaryBeside = (target: string) => join(dirname(target), `${temporaryPrefix}${randomUUID()}`);
 
-const parts = (content: Content): readonly (string | Uint8Array)[] =>
-  typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
-
-function describe(content: Content): { bytes: number; sha256: string } {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for (const part of parts(content)) {
-    hash.update(part);
-    bytes += Buffer.byteLength(part);
-  }
-  return { bytes, sha256: hash.digest('hex') };
+function parts(content: Content): Iterable<string | Uint8Array> | AsyncIterable<Uint8Array> {
+  if (typeof content === 'function') return content();
+  return typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
 }
+
+/** Whether a path with slashes names something below the folder it is relative to. */
+const staysInside = (path: string) => !/(^|[/\\])\.{0,2}([/\\]|$)/.test(path);
+
+const digest = (bytes: Uint8Array): FileDigest => ({ bytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') });

@@ -1,11 +1,14 @@
-import { execFileSync } from 'node:child_process';
+import { build } from 'esbuild';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readFolder, removeLeftovers, writeFileAtomically, writeFolderAtomically } from '../../../src/engine/run/atomic';
 import { storageError } from '../../../src/engine/run/errors';
 import { RavlError } from '../../../src/shared/errors';
+import { nestedFiles, nestedFolder } from '../../fixtures/folderContent';
 
 /** Mounts a tmpfs of 64 KiB; null where this process may not mount. */
 function mount(folder: string, options: string): string | null {
@@ -75,17 +78,89 @@ describe('writeFolderAtomically', () => {
     await writeFolderAtomically(folder, { a: '1', b: '2' });
     await writeFolderAtomically(folder, { c: '3' });
     expect(await readFolder(folder)).toEqual({ files: new Map([['c', Buffer.from('3')]]) });
-    expect((await readdir(folder)).sort()).toEqual(['c', 'manifest.json']);
+    expect((await readdir(folder)).sort()).toEqual(['c', 'ravl-manifest.json']);
   });
 
   it('has SHA-256 and sizes in its manifest', async () => {
     const folder = join(base, 'hashed');
     await writeFolderAtomically(folder, { abc: [Buffer.from('a'), Buffer.from('bc')] });
     // FIPS 180-2, the example of a one-block message.
-    expect(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))).toEqual({
+    expect(JSON.parse(await readFile(join(folder, 'ravl-manifest.json'), 'utf8'))).toEqual({
       version: 1,
       files: { abc: { bytes: 3, sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' } },
     });
+  });
+});
+
+describe('a folder with folders in it', () => {
+  it('is written block by block, read back and replaced whole', async () => {
+    const folder = join(base, 'nested');
+    for (const version of ['a', 'b']) {
+      await writeFolderAtomically(folder, nestedFolder(version));
+      expect(await readFolder(folder)).toEqual({ files: nestedFiles(version) });
+    }
+    expect((await readdir(folder, { recursive: true })).sort()).toEqual(['config.json', 'onnx', 'onnx/vision_model.onnx', 'ravl-manifest.json']);
+    expect((await readdir(base)).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  it('takes no path that leads out of it, neither to write nor to read', async () => {
+    const folder = join(base, 'escape');
+    for (const name of ['../out', '/out', 'a/../../out', 'a//b', '', 'a/..', '..\\out']) {
+      await expect(writeFolderAtomically(folder, { [name]: 'x' }), name).rejects.toThrow('no path inside');
+    }
+    expect((await readdir(base)).filter((name) => name.startsWith('.') || name === 'out' || name === 'escape')).toEqual([]);
+    await writeFolderAtomically(folder, { a: 'x' });
+    await writeFile(join(base, 'secret'), 'x');
+    const manifest = join(folder, 'ravl-manifest.json');
+    await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"a"', '"../secret"'));
+    expect(await readFolder(folder)).toEqual({ damage: '../secret cannot be read' });
+  });
+
+  it('is not written where its content cannot be made, and the reason is the content\'s', async () => {
+    const folder = join(base, 'unmade');
+    const broken = async function* () {
+      yield Buffer.from('half');
+      throw new RavlError('checkpoint-file-unreadable', 'The source is gone.', 'Bring it back.');
+    };
+    await expect(writeFolderAtomically(folder, { 'onnx/a': 'x', 'onnx/b': broken })).rejects.toMatchObject({ code: 'checkpoint-file-unreadable' });
+    expect((await readdir(base)).filter((name) => name.startsWith('.') || name === 'unmade')).toEqual([]);
+  });
+
+  it.skipIf(!small)('leaves nothing of it on a full disk', async () => {
+    const before = await readdir(small!);
+    await expect(writeFolderAtomically(join(small!, 'checkpoint'), nestedFolder('a'))).rejects.toMatchObject({ code: 'run-disk-full' });
+    expect(await readdir(small!)).toEqual(before);
+  });
+
+  it.skipIf(!readOnly)('says so on a read-only file system', async () => {
+    await expect(writeFolderAtomically(join(readOnly!, 'checkpoint'), nestedFolder('a'))).rejects.toMatchObject({ code: 'run-read-only' });
+  });
+
+  it('killed at any file operation is the old one, the new one or, between two renames, none', async () => {
+    const script = join(base, 'folderWriter.mjs');
+    await build({ entryPoints: [join(import.meta.dirname, '../../fixtures/folderWriter.ts')], outfile: script, bundle: true, platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' });
+    const root = join(base, 'killed');
+    await mkdir(root);
+    const folder = join(root, 'checkpoint');
+    const run = (version: string, killAt: number) => promisify(execFile)(process.execPath, [script, folder, version, String(killAt)]);
+    const operations = Number((await run('old', 0)).stdout);
+    expect(operations).toBeGreaterThan(10);
+    const seen: string[] = [];
+    for (let killAt = 1; ; killAt++) {
+      await writeFolderAtomically(folder, nestedFolder('old'));
+      const killed = await run('new', killAt).then(() => false, (error: { signal?: string }) => error.signal === 'SIGKILL');
+      if (!killed) break;
+      const found = (await readdir(root)).includes('checkpoint') ? await readFolder(folder) : null;
+      const version = found === null ? 'none' : ['old', 'new'].find((each) => isDeepStrictEqual(found, { files: nestedFiles(each) }));
+      expect(version, JSON.stringify(found)).toBeDefined();
+      seen.push(version!);
+      await removeLeftovers(root);
+      expect((await readdir(root)).filter((name) => name !== 'checkpoint')).toEqual([]);
+    }
+    // In this order, and each of them: the loop has met every boundary.
+    expect([...new Set(seen)]).toEqual(['old', 'none', 'new']);
+    expect(seen.filter((version) => version === 'none')).toHaveLength(1);
+    expect(await readFolder(folder)).toEqual({ files: nestedFiles('new') });
   });
 });
 

@@ -45,8 +45,8 @@ describe('shards', () => {
     }],
     ['a short file', (shard) => truncate(join(shard, 'row.npy'), 200)],
     ['a missing file', (shard) => rm(join(shard, 'row.npy'))],
-    ['a missing manifest', (shard) => rm(join(shard, 'manifest.json'))],
-    ['a garbled manifest', (shard) => writeFile(join(shard, 'manifest.json'), '{"version":1,"files":')],
+    ['a missing manifest', (shard) => rm(join(shard, 'ravl-manifest.json'))],
+    ['a garbled manifest', (shard) => writeFile(join(shard, 'ravl-manifest.json'), '{"version":1,"files":')],
   ];
   it.each(damages)('names a shard with %s, leaves it out, and writes it anew', async (name, damage) => {
     const folder = join(base, `damage ${name}`);
@@ -64,7 +64,7 @@ describe('shards', () => {
   it('refuses a shard of a newer format', async () => {
     const folder = join(base, 'newer');
     await mkdir(join(folder, '000000'), { recursive: true });
-    await writeFile(join(folder, '000000', 'manifest.json'), '{"version": 2}');
+    await writeFile(join(folder, '000000', 'ravl-manifest.json'), '{"version": 2}');
     await expect(finishedShards(folder, () => undefined)).rejects.toMatchObject({ code: 'run-newer-version' });
   });
 });
