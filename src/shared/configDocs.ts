@@ -1,4 +1,4 @@
-import { type JsonSchema, branches, configJsonSchema, findingsJsonSchema } from './jsonSchema';
+import { type JsonSchema, branches, comparisonJsonSchema, configJsonSchema, findingsJsonSchema } from './jsonSchema';
 
 /** One key of ravl.yaml, as documentation shows it. */
 export interface ConfigKey {
@@ -29,6 +29,7 @@ export function generatedFiles(): Record<string, string> {
   return {
     'schemas/ravl.schema.json': `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
     'schemas/findings.schema.json': `${JSON.stringify(findingsJsonSchema(), null, 2)}\n`,
+    'schemas/comparison.schema.json': `${JSON.stringify(comparisonJsonSchema(), null, 2)}\n`,
     'docs/configuration.md': configurationPage(),
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { comparisonSchema } from './comparison';
 import { configSchema } from './config';
 import { findingsSchema } from './findings';
 
@@ -33,6 +34,11 @@ let configJson: JsonSchema | undefined;
 /** JSON schema of findings.json. */
 export function findingsJsonSchema(): JsonSchema {
   return draft7(findingsSchema, 'RaVL findings (findings.json)', 'output');
+}
+
+/** JSON schema of comparison.json. */
+export function comparisonJsonSchema(): JsonSchema {
+  return draft7(comparisonSchema, 'RaVL comparison (comparison.json)', 'output');
 }
 
 /** The alternatives a value may follow; one for an ordinary schema. */
