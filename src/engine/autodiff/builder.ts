@@ -102,7 +102,7 @@ export function graphBuilder(opset: number, prefix: string) {
   }
 
   /** Keeps the reduced axes, with size 1. */
-  function reduce(opType: 'ReduceSum' | 'ReduceMean', x: Value, axes: readonly number[]): Value {
+  function reduce(opType: 'ReduceSum' | 'ReduceMean' | 'ReduceMax', x: Value, axes: readonly number[]): Value {
     if (axes.length === 0) return x;
     const dims = x.dims.map((size, axis) => (axes.includes(axis) ? 1 : size));
     const asInput = opset >= (opType === 'ReduceSum' ? 13 : 18);
@@ -182,6 +182,7 @@ export function graphBuilder(opset: number, prefix: string) {
     expand,
     reduceSum: (x: Value, axes: readonly number[]) => reduce('ReduceSum', x, axes),
     reduceMean: (x: Value, axes: readonly number[]) => reduce('ReduceMean', x, axes),
+    reduceMax: (x: Value, axes: readonly number[]) => reduce('ReduceMax', x, axes),
     unbroadcast,
     slice,
     pad,

@@ -20,8 +20,8 @@ import { valueTypes } from './valueTypes';
 
 /**
  * The graph that computes the loss and its gradients. Its outputs are `loss` and then, in the order of `wrt`, the gradient of
- * each of these, in its shape and named `gradientName(name)`. Those of `wrt` that were initializers become graph inputs; the other
- * inputs stay as far as they are read. A value that the loss does not depend on has gradient 0.
+ * each of these, in its shape and named `gradientName(name)`, and then the values named in `also`. Those of `wrt` that were
+ * initializers become graph inputs; the other inputs stay as far as they are read. A value that the loss does not depend on has gradient 0.
  *
  * `proto` and `shapes` as `staticGraph` returns them (see `trainableInputs` for weights it would fold); `loss` a float32 or float64 value of one element; `wrt` inputs or initializers.
  * `lowering` names the provider that will run the graph, where operators differ.
@@ -32,7 +32,7 @@ import { valueTypes } from './valueTypes';
 export function differentiate(
   proto: ModelProto,
   shapes: ReadonlyMap<string, readonly number[]>,
-  { loss, wrt, lowering = 'cpu' }: { readonly loss: string; readonly wrt: readonly string[]; readonly lowering?: Lowering },
+  { loss, wrt, also = [], lowering = 'cpu' }: { readonly loss: string; readonly wrt: readonly string[]; readonly also?: readonly string[]; readonly lowering?: Lowering },
 ): ModelProto {
   const opset = Number(proto.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 1);
   if (opset < 11) throw errors.opsetTooOld(opset);
@@ -42,12 +42,12 @@ export function differentiate(
   if (product(value(loss).dims) !== 1) throw errors.lossNotScalar(loss, value(loss).dims);
 
   // What else the model computes may well have no gradient.
-  const before = readBefore(order, [loss]);
+  const before = readBefore(order, [loss, ...also]);
   const nodes = order.filter(({ output }) => output.some((name) => before.has(name)));
   const g = graphBuilder(opset, freePrefix(proto));
   const gradients = backward(g, { proto, nodes, value, loss, wrt, lowering });
   nameGradients(g, wrt, wrt.map((name) => gradients.get(name) ?? g.filled(value(name).dims, 0, value(name).dtype)));
-  return assemble({ ...proto, graph: { ...proto.graph, node: nodes } }, g, value, loss, wrt);
+  return assemble({ ...proto, graph: { ...proto.graph, node: nodes } }, g, value, loss, wrt, also);
 }
 
 /** Name of the output that holds the gradient of a value. */
@@ -144,7 +144,7 @@ function nameGradients(g: Builder, wrt: readonly string[], gradients: readonly V
   }
 }
 
-function assemble(proto: ModelProto, g: Builder, value: (name: string) => Value, loss: string, wrt: readonly string[]): ModelProto {
+function assemble(proto: ModelProto, g: Builder, value: (name: string) => Value, loss: string, wrt: readonly string[], also: readonly string[]): ModelProto {
   const { graph } = proto;
   const weights = new Set(graph.initializer.map(({ name }) => name));
   const given = graph.input.filter(({ name }) => !weights.has(name) && !wrt.includes(name)).map(({ name }) => value(name));
@@ -153,7 +153,7 @@ function assemble(proto: ModelProto, g: Builder, value: (name: string) => Value,
     ...proto,
     graph: { ...graph, node: [...graph.node, ...g.nodes], initializer: [...graph.initializer, ...g.initializers], valueInfo: [] },
   };
-  const needed = extractSubgraph(whole, { inputs: [...given, ...trained], outputs: [loss, ...wrt.map(gradientName)] });
+  const needed = extractSubgraph(whole, { inputs: [...given, ...trained], outputs: [loss, ...wrt.map(gradientName), ...also] });
   const info = ({ name, dtype, dims }: Value) => valueInfo(name, dtype, dims);
   const read = new Set(needed.graph.input.map(({ name }) => name));
   return {
@@ -162,7 +162,7 @@ function assemble(proto: ModelProto, g: Builder, value: (name: string) => Value,
       ...needed.graph,
       // A trainable value stays an input even where nothing reads it, so that a trainer can feed all of them.
       input: [...given.filter(({ name }) => read.has(name)), ...trained].map(info),
-      output: [value(loss), ...trained.map((weight) => ({ ...weight, name: gradientName(weight.name) }))].map(info),
+      output: [value(loss), ...trained.map((weight) => ({ ...weight, name: gradientName(weight.name) })), ...also.map(value)].map(info),
     },
   };
 }

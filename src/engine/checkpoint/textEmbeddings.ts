@@ -101,7 +101,8 @@ function filled(texts: readonly string[], batch: number | null): readonly string
   return batch === null ? texts : Array.from({ length: batch }, (_, i) => texts[Math.min(i, texts.length - 1)]!);
 }
 
-function textFeeds(encoder: TextEncoder, { inputIds, attentionMask, dims }: TokenBatch): Feeds {
+/** The inputs of a text encoder for a batch of token ids: ids, and the mask, token types and positions where it asks for them. */
+export function textFeeds(encoder: TextEncoder, { inputIds, attentionMask, dims }: TokenBatch): Feeds {
   const tensor = (values: BigInt64Array): Tensor =>
     encoder.dtype === 'int64' ? new Tensor('int64', values, dims) : new Tensor('int32', Int32Array.from(values, Number), dims);
   const feeds: Record<string, Tensor> = { [encoder.input]: tensor(inputIds) };

@@ -3,8 +3,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint';
 import { cutPoints } from '../onnx/cutPoints';
 import { float32Interface } from '../onnx/float32Interface';
 import { encodeModel } from '../onnx/model';
-import type { ModelProto } from '../onnx/schema';
-import { staticGraph } from '../runtime/staticGraph';
+import { staticGraph, type StaticGraph } from '../runtime/staticGraph';
 import { encoderFamily, findFeatureMap, type EncoderStructure, type FeatureMap } from './featureMap';
 import { headGraph, trunkGraph } from './regionGraph';
 
@@ -23,23 +22,30 @@ export interface SplitEncoder {
 export async function splitEncoder(checkpoint: Checkpoint, config: EmbeddingConfig, batch: number): Promise<SplitEncoder | null> {
   const { image } = checkpoint;
   const dims = [batch, 3, image.height, image.width];
-  const { proto, shapes } = await staticGraph(image.model, { [image.input]: dims });
-  const structure = encoderStructure(proto, shapes, image);
+  const folded = await staticGraph(image.model, { [image.input]: dims });
+  const chosen = chooseFeatureMap(folded, image, config);
+  if (chosen === null) return null;
+  const trunk = trunkGraph(folded.proto, chosen.map, { name: image.input, dims, dtype: image.dtype });
+  const head = headGraph(folded.proto, chosen.map, image);
+  return { ...chosen, trunk: encodeModel(trunk), head: encodeModel(head) };
+}
+
+/** Where regions are read from in a folded image encoder; null where mode `auto` means crops. Throws `discovery-feature-map`. */
+export function chooseFeatureMap(
+  { proto, shapes }: StaticGraph,
+  ends: { readonly input: string; readonly output: string },
+  config: EmbeddingConfig,
+): { mode: SplitEncoder['mode']; map: FeatureMap } | null {
+  if (config.mode === 'crop') return null;
+  const cuts = cutPoints(proto, shapes, ends.input, ends.output).flatMap(({ name, dims }) => (dims ? [{ name, dims }] : []));
+  const structure: EncoderStructure = { family: encoderFamily(cuts), cuts };
   if (config.mode === 'auto' && config.featureMap === undefined && structure.family === 'unknown') return null;
   const mode = config.mode === 'tokens' ? 'tokens' : 'roi-align';
-  const map = findFeatureMap(structure, mode, config.featureMap);
-  const trunk = trunkGraph(proto, map, { name: image.input, dims, dtype: image.dtype });
-  const head = headGraph(proto, map, image);
-  return { mode, map, trunk: encodeModel(trunk), head: encodeModel(head) };
+  return { mode, map: findFeatureMap(structure, mode, config.featureMap) };
 }
 
 /** The whole image encoder as ONNX bytes with float32 inputs and outputs; weights in external files stay there. */
 export function wholeEncoder({ image }: Checkpoint): Uint8Array {
   const { proto } = image.model;
   return encodeModel(image.dtype === 'float16' ? float32Interface(proto, [image.input, image.output]) : proto);
-}
-
-function encoderStructure(proto: ModelProto, shapes: ReadonlyMap<string, readonly number[]>, image: { input: string; output: string }): EncoderStructure {
-  const cuts = cutPoints(proto, shapes, image.input, image.output).flatMap(({ name, dims }) => (dims ? [{ name, dims }] : []));
-  return { family: encoderFamily(cuts), cuts };
 }

@@ -152,7 +152,7 @@ function splitRegionEncoder(checkpoint: Checkpoint, split: SplitEncoder, device:
 }
 
 /** Sampling matrices by box of the model's input (null = the whole image), remembered: grids repeat theirs in every image. */
-function samplingMatrices({ map, mode }: SplitEncoder, input: { height: number; width: number }): (box: Box | null) => Float32Array {
+export function samplingMatrices({ map, mode }: Pick<SplitEncoder, 'map' | 'mode'>, input: { height: number; width: number }): (box: Box | null) => Float32Array {
   const n = positions(map.shape);
   const remembered = new Map<string, Float32Array>();
   return (box) => {

@@ -27,14 +27,24 @@ export async function loadValidationData(config: Config, baseDir: string, skipMi
   if (wantsBoxes && data.coco !== undefined) table = await withCocoBoxes(table, resolve(baseDir, data.coco));
   // Labels are checked first: they cost nothing, and a wrong column is worth knowing before a long list of files.
   const { classes, ids } = classIndex(table, config.classes, report);
+  const present = await presentRows(table, skipMissing, report);
+  return { table: present.table, classes, labels: Int32Array.from(present.rows, (row) => ids[row]!) };
+}
+
+/**
+ * The rows of a table whose images are there, all of them as a rule. Missing images are listed and counted, or, with
+ * `skipMissing`, left out with a warning. Throws `dataset-image-missing`.
+ */
+export async function presentRows(table: Table, skipMissing: boolean, report: Report): Promise<{ table: Table; rows: Int32Array }> {
+  const all = Int32Array.from(table.files, (_, row) => row);
   const missing = await missingFiles(table.files);
-  if (missing.length === 0) return { table, classes, labels: ids };
+  if (missing.length === 0) return { table, rows: all };
   const names = missing.map((row) => `${table.images[row]!} (row ${table.rowNumbers[row]!})`);
   if (!skipMissing || missing.length === table.files.length) throw imagesMissing(table.source, names, table.files.length);
   report({ type: 'note', level: 'warning', text: `${missing.length} of ${table.files.length} images are missing and left out: ${shortList(names)}.` });
   const gone = new Set(missing);
-  const kept = table.files.map((_, row) => row).filter((row) => !gone.has(row));
-  return { table: selectRows(table, kept), classes, labels: Int32Array.from(kept, (row) => ids[row]!) };
+  const rows = all.filter((row) => !gone.has(row));
+  return { table: selectRows(table, rows), rows };
 }
 
 function shortList(names: readonly string[], most = 10): string {
@@ -56,14 +66,17 @@ async function missingFiles(files: readonly string[]): Promise<number[]> {
   return missing.sort((a, b) => a - b);
 }
 
-function selectRows(table: Table, rows: readonly number[]): Table {
+/** Some rows of a table, in the order given. */
+export function selectRows(table: Table, rows: Int32Array): Table {
+  const pick = <T>(column: readonly T[]): T[] => Array.from(rows, (row) => column[row]!);
   return {
     ...table,
     rowNumbers: Int32Array.from(rows, (row) => table.rowNumbers[row]!),
-    images: rows.map((row) => table.images[row]!),
-    files: rows.map((row) => table.files[row]!),
-    ...(table.labels ? { labels: rows.map((row) => table.labels![row]!) } : {}),
-    ...(table.boxes ? { boxes: rows.map((row) => table.boxes![row]!) } : {}),
-    ...(table.boxSizes ? { boxSizes: Int32Array.from(rows.flatMap((row) => [table.boxSizes![2 * row]!, table.boxSizes![2 * row + 1]!])) } : {}),
+    images: pick(table.images),
+    files: pick(table.files),
+    ...(table.captions ? { captions: pick(table.captions) } : {}),
+    ...(table.labels ? { labels: pick(table.labels) } : {}),
+    ...(table.boxes ? { boxes: pick(table.boxes) } : {}),
+    ...(table.boxSizes ? { boxSizes: Int32Array.from({ length: 2 * rows.length }, (_, at) => table.boxSizes![2 * rows[at >> 1]! + (at % 2)]!) } : {}),
   };
 }
