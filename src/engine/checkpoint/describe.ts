@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Preprocessing } from '../../shared/preprocessing';
 import { graphInfo, type GraphValue } from '../onnx/graphInfo';
 import type { Model } from '../onnx/readModel';
 import type { Checkpoint } from './checkpoint';
 import { encoderFamily, isNormalised, type EncoderFamily } from './family';
+import { commonFolder } from './layout';
 
 /** Plain data on what was found in a checkpoint, for `ravl inspect` and a run's record. */
 export interface CheckpointDescription {
@@ -123,12 +124,6 @@ async function describeFiles({ layout, image, text }: Checkpoint): Promise<FileD
     if (file !== null) described.push({ role, path: relative(root, file), bytes: (await stat(file)).size, sha256: await sha256(file) });
   }
   return described;
-}
-
-function commonFolder(files: readonly string[]): string {
-  let folder = dirname(files[0]!);
-  while (!files.every((file) => file.startsWith(join(folder, '/'))) && folder !== dirname(folder)) folder = dirname(folder);
-  return folder;
 }
 
 async function sha256(file: string): Promise<string> {

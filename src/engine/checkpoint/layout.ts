@@ -111,6 +111,13 @@ async function withCompanions(models: Models & { name: string }, folders: readon
   };
 }
 
+/** The deepest folder that all the files lie in. */
+export function commonFolder(files: readonly string[]): string {
+  let folder = dirname(files[0]!);
+  while (!files.every((file) => file.startsWith(join(folder, '/'))) && folder !== dirname(folder)) folder = dirname(folder);
+  return folder;
+}
+
 /** A model's own folder and, where that is the layout's `onnx/`, the one above. */
 function modelFolders(file: string): string[] {
   const folder = dirname(file);
@@ -134,7 +141,7 @@ async function firstFile(folders: readonly string[], names: readonly string[]): 
   return null;
 }
 
-async function isFile(path: string): Promise<boolean> {
+export async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
     (info) => info.isFile(),
     () => false,

@@ -57,6 +57,27 @@ export const externalOutside = (file: string, location: string, tensor: string) 
 export const malformedTensor = (name: string, what: string) =>
   new RavlError('onnx-tensor-malformed', `The tensor "${name}" of the ONNX model ${what}.`, reexport);
 
+export const weightMissing = (file: string, name: string, values: number) =>
+  new RavlError(
+    'onnx-weight-missing',
+    `${file} has no weight "${name}" of ${values} values.`,
+    'The file is not the one that was trained, or was changed since; put that one back in its place.',
+  );
+
+export const weightType = (file: string, name: string, dtype: string) =>
+  new RavlError(
+    'onnx-weight-type',
+    `${file} keeps the weight "${name}" as ${dtype}, and RaVL trains weights in float32 and float16.`,
+    'Export the model in float32: model.float() before torch.onnx.export.',
+  );
+
+export const weightOverflow = (file: string, name: string) =>
+  new RavlError(
+    'onnx-weight-overflow',
+    `${file} keeps the weight "${name}" in float16, which ends at 65504, and its values have grown beyond that.`,
+    'Fine-tune the float32 model, or with a lower learning rate.',
+  );
+
 export const valueMissing = (name: string, near: readonly string[]) =>
   new RavlError(
     'onnx-value-missing',

@@ -27,16 +27,21 @@ export interface Model {
  * Throws RavlError `onnx-*` for a missing, empty, damaged or foreign file and for bad external data.
  */
 export async function readModel(file: string): Promise<Model> {
+  const { bytes, real, proto } = await readWholeModel(file);
+  const folder = dirname(real);
+  const externalFiles = await resolveExternalData(proto, file, folder);
+  referToFile(proto, bytes, basename(real));
+  // Decoded once more from its own small encoding, the proto no longer holds views that keep the whole file in memory.
+  return { file, folder, proto: decodeModel(encodeModel(proto)), externalFiles };
+}
+
+/** A model as its file holds it: the bytes, the graph whose tensors are views into them, and the file's real path. Throws as `readModel`. */
+export async function readWholeModel(file: string): Promise<{ bytes: Buffer; real: string; proto: ModelProto }> {
   await refuseForeign(file);
   const [bytes, real] = await Promise.all([readFile(file), realpath(file)]).catch((error: unknown) => {
     throw errors.modelUnreadable(file, systemCode(error) ?? 'unknown error', error);
   });
-  const parsed = parseModel(bytes, file);
-  const folder = dirname(real);
-  const externalFiles = await resolveExternalData(parsed, file, folder);
-  referToFile(parsed, bytes, basename(real));
-  // Decoded once more from its own small encoding, the proto no longer holds views that keep the whole file in memory.
-  return { file, folder, proto: decodeModel(encodeModel(parsed)), externalFiles };
+  return { bytes, real, proto: parseModel(bytes, file) };
 }
 
 /** Decodes ONNX bytes; `file` is for messages. Throws RavlError `onnx-file-damaged`. */
