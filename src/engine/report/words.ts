@@ -40,7 +40,7 @@ export function effect(finding: Finding): string {
 }
 
 /** The name in words, best word first; the cluster's number where it has none. */
-export function nameOf(finding: Finding): string {
+export function nameOf(finding: Pick<Finding, 'name' | 'cluster'>): string {
   return finding.name.length > 0 ? finding.name.slice(0, 3).map((word) => shown(word, 40)).join(', ') : `cluster ${finding.cluster}`;
 }
 
