@@ -71,6 +71,13 @@ export const weightType = (file: string, name: string, dtype: string) =>
     'Export the model in float32: model.float() before torch.onnx.export.',
   );
 
+export const float32TooLarge = (file: string, bytes: number) =>
+  new RavlError(
+    'onnx-float32-too-large',
+    `The float16 weights of ${file} take ${(bytes / 2 ** 30).toFixed(1)} GiB in float32, and one graph ends at 2 GiB.`,
+    'Export the model in float32 with external data, and train fewer of its blocks.',
+  );
+
 export const weightOverflow = (file: string, name: string) =>
   new RavlError(
     'onnx-weight-overflow',

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -163,8 +163,11 @@ describe('a checkpoint that cannot be written', () => {
     await expect(checkpointFiles(checkpoint, { image: new Map([['nobody', values]]) })).rejects.toMatchObject({ code: 'onnx-weight-missing', message: expect.stringContaining('"nobody"') });
     await expect(checkpointFiles(checkpoint, { image: new Map([[name, values.subarray(1)]]) })).rejects.toMatchObject({ code: 'onnx-weight-missing', message: expect.stringContaining(file) });
     const files = await checkpointFiles(checkpoint, {});
+    const changed = { code: 'onnx-file-unreadable', message: expect.stringContaining('was changed') as string };
+    await utimes(file, new Date(), new Date(2020, 1));
+    await expect(writeFolderAtomically(newFolder(), files)).rejects.toMatchObject(changed);
     await writeFile(file, (await readFile(file)).subarray(0, 5000));
-    await expect(writeFolderAtomically(newFolder(), files)).rejects.toMatchObject({ code: 'onnx-file-unreadable', message: expect.stringContaining('was changed') });
+    await expect(writeFolderAtomically(newFolder(), files)).rejects.toMatchObject(changed);
     await unlink(file);
     await expect(writeFolderAtomically(newFolder(), files)).rejects.toMatchObject({ code: 'onnx-file-unreadable', message: expect.stringContaining(file) });
     await expect(checkpointFiles(checkpoint, {})).rejects.toMatchObject({ code: 'onnx-file-missing' });
