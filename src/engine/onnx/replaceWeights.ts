@@ -177,7 +177,11 @@ async function rewrite({ file }: NewWeights, placed: readonly Placed[], shared: 
   for (const tensor of proto.graph.initializer) {
     const values = inside.get(tensor.name);
     if (!values) continue;
-    Object.assign(tensor, { floatData: [], int32Data: [], externalData: [], dataLocation: 0, rawData: values });
+    delete tensor.floatData;
+    delete tensor.int32Data;
+    delete tensor.externalData;
+    delete tensor.dataLocation;
+    tensor.rawData = values;
   }
   const encoded = encodeModel(proto);
   if (encoded.length > maxModelBytes) throw errors.modelTooLarge(file, encoded.length);
