@@ -16,8 +16,12 @@ const x = (share: number) => Math.round((margin + share * (width - 2 * margin)) 
  * without it (hatched, a diamond) below. Colour is never the only difference.
  */
 export function pairedBars(present: Rate, absent: Rate): Html {
-  const label = `With the feature: ${spoken(present)}. Without it: ${spoken(absent)}.`;
-  return html`<svg class="bars" viewBox="0 0 ${width} 30" width="${width}" height="30" role="img" aria-label="${label}">${grid(30)}${bar(present, 3, 'present')}${bar(absent, 17, 'absent')}</svg>`;
+  return twoBars(`With the feature: ${spoken(present)}. Without it: ${spoken(absent)}.`, bar(present, 3, 'present'), bar(absent, 17, 'absent'));
+}
+
+/** The same for two checkpoints on the same images: before (hatched, a diamond) above, after (solid, a round mark) below. */
+export function changeBars(before: Rate, after: Rate): Html {
+  return twoBars(`Before: ${spoken(before)}. After: ${spoken(after)}.`, bar(before, 3, 'absent'), bar(after, 17, 'present'));
 }
 
 /** One bar with its 95% interval. */
@@ -44,6 +48,9 @@ export function wilson(share: number, n: number): [number, number] {
   const half = (z * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n))) / (1 + z2);
   return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }
+
+const twoBars = (label: string, above: Html, below: Html) =>
+  html`<svg class="bars" viewBox="0 0 ${width} 30" width="${width}" height="30" role="img" aria-label="${label}">${grid(30)}${above}${below}</svg>`;
 
 function bar({ n, share }: Rate, top: number, kind: 'present' | 'absent'): Html {
   const middle = top + 5;

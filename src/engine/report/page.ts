@@ -1,10 +1,10 @@
 import type { Finding, Findings } from '../../shared/findings';
-import { barAxis, barPatterns, singleBar } from './bars';
+import { barAxis, singleBar } from './bars';
 import { clusterTable, findingCard, foldedCard } from './card';
 import { count, counted, decimal, listed, percent, probability, seconds } from './format';
 import { cardsOf, type Thumbnails } from './gallery';
 import { html, shown, type Html, type Part } from './html';
-import { style } from './style';
+import { pageShell } from './shell';
 import { accuracyInWords, explanation, headline, nameOf } from './words';
 
 /** What the report says about the run itself. */
@@ -26,11 +26,9 @@ export interface ReportRun {
 }
 
 const tableLimit = 500;
-const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /**
- * The report of a discovery run as one self-contained HTML page: no script, nothing from elsewhere (a content security
- * policy holds the browser to it), all data as escaped text. Light and dark as the reader's system asks.
+ * The report of a discovery run as one self-contained HTML page, all data as escaped text.
  */
 export function renderReport(findings: Findings, run: ReportRun, thumbnails: Thumbnails): string {
   let asked = 0;
@@ -47,19 +45,7 @@ export function renderReport(findings: Findings, run: ReportRun, thumbnails: Thu
   const cards = flagged.map((finding) => findingCard(finding, findings.images, counting));
   const folded = survivors.map((finding) => foldedCard(finding, findings.images, counting));
 
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>RaVL: ${headline(findings)}</title>
-<style>${{ markup: style }}</style>
-</head>
-<body>
-${barPatterns()}
-<header class="top">
+  const body = html`<header class="top">
 <p class="kicker">RaVL · ${shown(run.checkpoint, 80)} on ${shown(run.data, 80)}</p>
 <h1>${headline(findings)}</h1>
 <p class="lead">${explanation(findings)}</p>
@@ -75,11 +61,8 @@ ${accuracySection(findings)}
 ${others.length > 0 && prunedSection(others)}
 ${readingSection(findings, run)}
 </main>
-${footer(findings, run, asked, shownPictures)}
-</body>
-</html>
-`;
-  return page.markup;
+${footer(findings, run, asked, shownPictures)}`;
+  return pageShell(headline(findings), body);
 }
 
 const legend = html`<p class="legend"><span class="key present" aria-hidden="true"></span> solid bar, round mark: accuracy on images with the feature. <span class="key absent" aria-hidden="true"></span> hatched bar, diamond: on images of the same class without it. Whiskers: 95% interval. Bold gaps: the interval leaves out zero.</p>`;

@@ -32,6 +32,7 @@ details.card { padding: 0.625rem 1.25rem; margin: 0.5rem 0; }
 .figures { display: flex; flex-wrap: wrap; gap: 0.5rem 2rem; margin: 0.75rem 0 1rem; }
 .figures dt { font-size: 0.75rem; color: var(--muted); }
 .figures dd { margin: 0; font-size: 1.0625rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.figures dd.muted { font-size: 0.8125rem; font-weight: 400; }
 .scroll { overflow-x: auto; margin-bottom: 1rem; overflow-wrap: normal; }
 table { border-collapse: collapse; font-size: 0.8125rem; line-height: 1.35; }
 th, td { text-align: left; vertical-align: middle; padding: 0.1875rem 0.875rem 0.1875rem 0; border-bottom: 1px solid var(--faint); font-weight: 400; }
@@ -56,6 +57,26 @@ table.classes td:first-child, table.classes th:first-child { width: 10rem; }
 .defs { position: absolute; }
 .key { display: inline-block; width: 0.75rem; height: 0.625rem; margin-right: 0.25rem; border: 1px solid var(--present); background: color-mix(in srgb, var(--present) 40%, transparent); }
 .key.absent { border-color: var(--absent); background: repeating-linear-gradient(-45deg, var(--absent) 0 1px, transparent 1px 3px); }
+.charts { display: flex; flex-wrap: wrap; gap: 1rem 2rem; margin-bottom: 0.75rem; }
+.chart svg { display: block; max-width: 100%; height: auto; }
+.chart > figcaption { font-size: 0.8125rem; font-weight: 600; color: var(--text); margin: 0 0 0.375rem; }
+.chart text { font-size: 10.5px; fill: var(--muted); }
+.chart text.strong { fill: var(--text); font-weight: 600; }
+.chart .grid { stroke: var(--line); fill: none; }
+.chart .marked { stroke: var(--text); stroke-dasharray: 1 3; fill: none; }
+.series { --series: var(--present); }
+.series-1 { --series: var(--absent); }
+.series-2 { --series: var(--right); }
+.series-3 { --series: var(--wrong); }
+.series text { fill: var(--series); }
+.series .line { stroke: var(--series); stroke-width: 1.75; fill: none; stroke-linejoin: round; }
+.series-1 .line { stroke-dasharray: 6 3; }
+.series-2 .line { stroke-dasharray: 2 2; }
+.series-3 .line { stroke-dasharray: 7 2 2 2; }
+.series .leader { stroke: var(--line); fill: none; }
+.series .dot { fill: var(--series); stroke: var(--ground); stroke-width: 1; }
+tr.pair > * { border-bottom: 0; }
+.gallery h3 { font-size: 0.9375rem; margin-bottom: 0.375rem; }
 .gallery ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 0.625rem; margin-bottom: 1rem; }
 .gallery li { width: 6rem; }
 figure { margin: 0; }
