@@ -23,6 +23,18 @@ export const activation: Rules = {
     const on = g.step(x);
     return [g.mul(dy, g.add(on, g.mul(g.sub(1, on), g.add(y, site.float('alpha', 1)))))];
   },
+  Selu(site) {
+    const { g, x, y, dy } = site;
+    const gamma = site.float('gamma', 1.0507010221481323);
+    const on = g.step(x);
+    const off = g.add(y, gamma * site.float('alpha', 1.6732631921768188));
+    return [g.mul(dy, g.add(g.mul(on, gamma), g.mul(g.sub(1, on), off)))];
+  },
+  Celu(site) {
+    const { g, x, y, dy } = site;
+    const on = g.step(x);
+    return [g.mul(dy, g.add(on, g.mul(g.sub(1, on), g.add(g.mul(y, 1 / site.float('alpha', 1)), 1))))];
+  },
   HardSigmoid(site) {
     const { g, y, dy } = site;
     return [g.mul(dy, g.mul(g.step(g.mul(y, g.sub(1, y))), site.float('alpha', 0.2)))];
@@ -38,6 +50,10 @@ export const activation: Rules = {
   Softsign({ g, x, dy }) {
     const size = g.add(g.mul(x, g.sign(x)), 1);
     return [g.div(dy, g.mul(size, size))];
+  },
+  Mish({ g, x, dy }) {
+    const t = g.tanh(g.op('Softplus', [x], x.dims));
+    return [g.mul(dy, g.add(t, g.mul(g.mul(x, g.sub(1, g.mul(t, t))), g.sigmoid(x))))];
   },
   Gelu: gelu,
   Softmax(site) {

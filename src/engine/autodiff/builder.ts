@@ -102,7 +102,7 @@ export function graphBuilder(opset: number, prefix: string) {
   }
 
   /** Keeps the reduced axes, with size 1. */
-  function reduce(opType: 'ReduceSum' | 'ReduceMean' | 'ReduceMax', x: Value, axes: readonly number[]): Value {
+  function reduce(opType: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceProd', x: Value, axes: readonly number[]): Value {
     if (axes.length === 0) return x;
     const dims = x.dims.map((size, axis) => (axes.includes(axis) ? 1 : size));
     const asInput = opset >= (opType === 'ReduceSum' ? 13 : 18);
@@ -183,6 +183,7 @@ export function graphBuilder(opset: number, prefix: string) {
     reduceSum: (x: Value, axes: readonly number[]) => reduce('ReduceSum', x, axes),
     reduceMean: (x: Value, axes: readonly number[]) => reduce('ReduceMean', x, axes),
     reduceMax: (x: Value, axes: readonly number[]) => reduce('ReduceMax', x, axes),
+    reduceProd: (x: Value, axes: readonly number[]) => reduce('ReduceProd', x, axes),
     unbroadcast,
     slice,
     pad,

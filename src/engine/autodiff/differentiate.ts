@@ -73,7 +73,8 @@ function backward(
   for (const node of [...nodes].reverse()) {
     const dys = node.output.map((name) => (active.has(name) ? gradients.get(name) : undefined));
     if (dys.every((dy) => dy === undefined)) continue;
-    const rule = node.domain === '' || node.domain === 'ai.onnx' ? rules[node.opType] : undefined;
+    // A copy of a decoded node lacks the domain that its file left out.
+    const rule = !node.domain || node.domain === 'ai.onnx' ? rules[node.opType] : undefined;
     const weights = upstream(nodes, node, trainable);
     if (!rule) throw errors.noRule(node, weights());
     const found = rule(ruleSite({ g, node, lowering, dys, value, initializers, weights }));

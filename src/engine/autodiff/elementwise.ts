@@ -24,6 +24,8 @@ export const elementwise: Rules = {
   Log: ({ g, x, dy }) => [g.div(dy, x)],
   Sin: ({ g, x, dy }) => [g.mul(dy, g.op('Cos', [x], x.dims))],
   Cos: ({ g, x, dy }) => [g.neg(g.mul(dy, g.op('Sin', [x], x.dims)))],
+  Tan: ({ g, y, dy }) => [g.mul(dy, g.add(g.mul(y, y), 1))],
+  Atan: ({ g, x, dy }) => [g.div(dy, g.add(g.mul(x, x), 1))],
   Erf: ({ g, x, dy }) => [g.mul(dy, g.mul(g.exp(g.neg(g.mul(x, x))), 2 / Math.sqrt(Math.PI)))],
   Min: extreme,
   Max: extreme,

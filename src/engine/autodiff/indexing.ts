@@ -10,6 +10,7 @@ export const indexing: Rules = {
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherND,
+  TopK: topK,
   ScatterElements: scatterElements,
   ScatterND: scatterND,
 };
@@ -50,15 +51,26 @@ function gather(site: Site): readonly Value[] {
 function gatherElements(site: Site): readonly Value[] {
   const { g, x, dy, operands } = site;
   const along = axis(site.int('axis', 0), x.dims.length);
-  const indices = wrapped(g, operands[1]!, x.dims[along]!);
+  return [addElements(g, dy, wrapped(g, operands[1]!, x.dims[along]!), along, x.dims)];
+}
+
+/** Which values are picked is constant between ties. */
+function topK(site: Site): readonly Value[] {
+  const { g, x, dy, outputs, y } = site;
+  if (!outputs[1]) throw site.unsupported('no output of its indices');
+  return [addElements(g, g.reshape(dy, y.dims), outputs[1], axis(site.int('axis', -1), x.dims.length), x.dims)];
+}
+
+/** Adds each element of `values` up at its index (of the same shape, none negative) along one axis of a value of shape `dims`. */
+function addElements(g: Builder, values: Value, indices: Value, along: number, dims: readonly number[]): Value {
   if (g.opset >= 16) {
-    return [g.op('ScatterElements', [g.filled(x.dims, 0, x.dtype), indices, dy], x.dims, { axis: along, reduction: 'add' })];
+    return g.op('ScatterElements', [g.filled(dims, 0, values.dtype), indices, values], dims, { axis: along, reduction: 'add' });
   }
-  const strides = rowMajorStrides(x.dims);
+  const strides = rowMajorStrides(dims);
   const others = eachIndex(indices.dims, (place) => place.reduce((sum, at, index) => sum + (index === along ? 0 : at * strides[index]!), 0));
   const linear = g.add(g.mul(indices, strides[along]!), g.tensor(indices.dims, others, 'int64'));
-  const count = product(dy.dims);
-  return [g.reshape(addRows(g, g.reshape(dy, [count, 1]), g.reshape(linear, [count]), product(x.dims)), x.dims)];
+  const count = product(values.dims);
+  return g.reshape(addRows(g, g.reshape(values, [count, 1]), g.reshape(linear, [count]), product(dims)), dims);
 }
 
 /** Indices [batch…, …, k] each name a slice of x [batch…, d₁ … dₖ, …]. */

@@ -49,17 +49,16 @@ function gemm(site: Site): readonly (Value | undefined)[] {
 
 /**
  * The gradient of an einsum is an einsum: the operand's term and the output's change places. A label that occurs in one
- * operand only was summed, so its gradient is repeated. Forms that exporters do not write (ellipsis, a label twice in one
- * term) are refused.
+ * operand only was summed, so its gradient is repeated. Forms that exporters do not write (a label twice in one term) are refused.
  */
 function einsum(site: Site): readonly Value[] {
   const { g, operands, dy } = site;
-  const equation = site.text('equation', '').replaceAll(' ', '');
+  const equation = withoutDots(site.text('equation', '').replaceAll(' ', ''), operands);
   const [left = '', right] = equation.split('->');
   const terms = left.split(',');
   const once = [...new Set(left.replaceAll(',', ''))].sort().filter((label) => left.split(label).length === 2);
   const target = right ?? once.join('');
-  if (equation.includes('.') || [...terms, target].some((term) => new Set(term).size < term.length)) {
+  if ([...terms, target].some((term) => new Set(term).size < term.length)) {
     throw site.unsupported(`the equation "${equation}"`);
   }
   const sizes = new Map(terms.flatMap((term, index) => [...term].map((label, place) => [label, operands[index]!.dims[place]!] as const)));
@@ -75,4 +74,17 @@ function einsum(site: Site): readonly Value[] {
     const kept = [...term].map((label) => (reached.includes(label) ? sizes.get(label)! : 1));
     return g.expand(g.reshape(gradient, kept), operands[index]!.dims);
   });
+}
+
+/** An equation with labels in the place of `...`, which stands for the axes that a term does not name, aligned at the last one. */
+function withoutDots(equation: string, operands: readonly Value[]): string {
+  if (!equation.includes('...')) return equation;
+  const free = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].filter((label) => !equation.includes(label));
+  const [left = '', right] = equation.split('->');
+  const terms = left.split(',');
+  const hidden = terms.map((term, index) => (term.includes('...') ? operands[index]!.dims.length - (term.length - 3) : 0));
+  const most = free.slice(0, Math.max(...hidden));
+  const named = (term: string, count: number) => term.replace('...', most.slice(most.length - count).join(''));
+  const single = [...new Set(left.replaceAll(/[.,]/g, ''))].sort().filter((label) => left.split(label).length === 2);
+  return `${terms.map((term, index) => named(term, hidden[index]!)).join()}->${named(right ?? `...${single.join('')}`, most.length)}`;
 }

@@ -2,7 +2,8 @@
  * Normalisation layers. All but batch normalisation share one core: x̂ = (x - mean) / sqrt(var + ε) over some axes, whose
  * gradient is inv · (d - mean(d) - x̂ mean(d x̂)) (Ba, Kiros, Hinton 2016, arXiv 1607.06450). The mean and variance are computed again in
  * the backward pass: two reductions cost less than keeping them, and not every provider returns them.
- * Batch normalisation is differentiated in its inference form, with fixed statistics, as small fine-tuning batches ask for.
+ * Batch normalisation has fixed statistics, as small fine-tuning batches ask for; where a graph has it in training mode, as standardised weights
+ * are sometimes written, it is the same core over all axes but the channels'.
  */
 import { product, type Builder, type Value } from './builder';
 import { axis, type Rules, type Site } from './rule';
@@ -18,7 +19,10 @@ export const normalization: Rules = {
 /** x [n, channels, …]; scale, bias, mean, var [channels]. */
 function batchNormalization(site: Site): readonly Value[] {
   const { g, operands, x, dy } = site;
-  if (site.int('training_mode', 0) === 1) throw site.unsupported('training_mode = 1');
+  if (site.int('training_mode', 0) === 1) {
+    if (site.dys.slice(1).some(Boolean)) throw site.unsupported('a loss that uses its running mean or variance');
+    return channelNormalization(site, [0, ...[...x.dims.keys()].slice(2)]);
+  }
   const channelwise = [1, x.dims[1]!, ...x.dims.slice(2).map(() => 1)];
   const [scale, , mean, variance] = operands.slice(1).map((value) => g.reshape(value, channelwise)) as [Value, Value, Value, Value];
   const deviation = g.sqrt(g.add(variance, site.float('epsilon', 1e-5)));
@@ -58,9 +62,14 @@ function groupNormalization(site: Site): readonly Value[] {
 
 /** Every channel of every image by itself. */
 function instanceNormalization(site: Site): readonly Value[] {
+  return channelNormalization(site, [...site.x.dims.keys()].slice(2));
+}
+
+/** Over the given axes; scale and bias are one per channel, which is axis 1. */
+function channelNormalization(site: Site, axes: readonly number[]): readonly Value[] {
   const { g, operands, x, dy } = site;
   const channelwise = [1, x.dims[1]!, ...x.dims.slice(2).map(() => 1)];
-  const { normalised, backward } = normalise(g, x, [...x.dims.keys()].slice(2), site.float('epsilon', 1e-5));
+  const { normalised, backward } = normalise(g, x, axes, site.float('epsilon', 1e-5));
   const sum = (value: Value) => g.reshape(g.unbroadcast(value, channelwise), [x.dims[1]!]);
   return [backward(g.mul(dy, g.reshape(operands[1]!, channelwise))), sum(g.mul(dy, normalised)), sum(dy)];
 }

@@ -23,6 +23,16 @@ export const shape: Rules = {
   Split: split,
   Slice: slice,
   Pad: pad,
+  Trilu(site) {
+    const { g, dy, operands } = site;
+    return [g.op('Trilu', [dy, ...operands.slice(1)], dy.dims, { upper: site.int('upper', 1) })];
+  },
+  CumSum(site) {
+    const { g, dy, operands } = site;
+    // Each value is in the sums after it, so its gradient is the sum of those: the other way round.
+    const attributes = { exclusive: site.int('exclusive', 0), reverse: 1 - site.int('reverse', 0) };
+    return [g.op('CumSum', [dy, operands[1]!], dy.dims, attributes)];
+  },
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
 };

@@ -25,6 +25,7 @@ function outputType({ opType, attribute }: NodeProto, index: number, input: (ind
   if (whole.has(opType)) return 'int64';
   if (truth.has(opType)) return 'bool';
   if (opType === 'Cast') return dtypeName(Number(named('to')?.i)) ?? 'float32';
+  if (opType === 'If') return dtypeName(named('then_branch')?.g?.output[index]?.type?.tensorType?.elemType) ?? 'float32';
   if (opType === 'Constant' || opType === 'ConstantOfShape') return dtypeName(named('value')?.t?.dataType) ?? 'float32';
   if (index === 1 && opType === 'Dropout') return 'bool';
   if (index > 0 && (opType === 'MaxPool' || opType === 'TopK' || opType === 'Unique')) return 'int64';

@@ -60,7 +60,8 @@ async function float32Graph(model: Model, graph: GraphProto): Promise<GraphProto
 }
 
 async function float32Node(model: Model, node: NodeProto): Promise<NodeProto> {
-  return { ...node, attribute: await each(node.attribute, (attribute) => float32Attribute(model, attribute)) };
+  // A decoded node holds what its file leaves out on its prototype, which a copy lacks.
+  return { ...node, domain: node.domain, attribute: await each(node.attribute, (attribute) => float32Attribute(model, attribute)) };
 }
 
 async function float32Attribute(model: Model, attribute: AttributeProto): Promise<AttributeProto> {

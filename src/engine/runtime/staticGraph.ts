@@ -3,6 +3,7 @@ import { topologicalOrder } from '../onnx/cutPoints';
 import { dtypeName, type Dtype } from '../onnx/dtypes';
 import { valueMissing } from '../onnx/errors';
 import { extractSubgraph, nodeInputs } from '../onnx/extractSubgraph';
+import { inlineBranches } from '../onnx/inlineBranches';
 import { encodeModel } from '../onnx/model';
 import type { ModelProto, NodeProto } from '../onnx/schema';
 import { elementCount, tensorProto, type TensorData } from '../onnx/tensor';
@@ -18,7 +19,7 @@ export interface StaticGraph {
 
 /**
  * The model with the given inputs fixed to the given dims and everything folded that follows from those dims alone: no
- * Shape or Gather chains remain between an image input and its embedding, only what depends on the pixels. Every other
+ * Shape or Gather chains and no If on a shape remain between an image input and its embedding, only what depends on the pixels. Every other
  * node, every name, type and weight stays as it is, so the result serves training as well as inference.
  *
  * onnxruntime computes the folded values and the shapes, by its own rules for every operator it runs. Weights on disk
@@ -29,7 +30,7 @@ export async function staticGraph(
   model: { readonly proto: ModelProto; readonly folder?: string },
   inputs: Readonly<Record<string, readonly number[]>>,
 ): Promise<StaticGraph> {
-  const proto = await fold(withFixedInputs(model.proto, inputs), model.folder);
+  const proto = await foldAll(withFixedInputs(model.proto, inputs), model.folder);
   return { proto, shapes: await valueShapes(proto, model.folder) };
 }
 
@@ -50,6 +51,13 @@ function withFixedInputs(proto: ModelProto, inputs: Readonly<Record<string, read
     return elemType ? { name, type: { tensorType: { elemType } } } : { name };
   });
   return { ...proto, graph: { ...graph, input, output, valueInfo: [] } };
+}
+
+/** A branch put in the place of its If may hold more to fold. */
+async function foldAll(proto: ModelProto, folder: string | undefined): Promise<ModelProto> {
+  const folded = await fold(proto, folder);
+  const straight = inlineBranches(folded);
+  return straight === folded ? folded : foldAll(straight, folder);
 }
 
 async function fold(proto: ModelProto, folder: string | undefined): Promise<ModelProto> {

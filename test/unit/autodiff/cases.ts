@@ -154,6 +154,8 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
   Log: one(positive),
   Sin: one(),
   Cos: one(),
+  Tan: one({ range: [-1, 1] }, smooth),
+  Atan: one({}, smooth),
   Erf: one({}, smooth),
   Min: fc.oneof(many, one()),
   Max: fc.oneof(many, one()),
@@ -169,12 +171,15 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
   LeakyRelu: one({}, { attributes: { alpha: 0.3 }, opset: 16, float32: 'smooth' }).map((each) => ({ ...each, inputs: each.inputs.map((x) => ({ ...x!, spread: true })) })),
   PRelu: fc.tuple(dims(2, 4), fc.boolean()).map(([shape, shared]) => ({ inputs: [{ dims: shape }, { dims: shared ? [] : shape.slice(1).map((each, axis) => (axis === 0 ? each : 1)) }] })),
   Elu: one({ spread: true }, { ...smooth, attributes: { alpha: 0.7 } }),
+  Selu: one({ spread: true }, { ...smooth, attributes: { alpha: 1.2, gamma: 0.8 } }),
+  Celu: one({ spread: true }, { ...smooth, attributes: { alpha: 0.7 } }),
   HardSigmoid: dims().map((shape) => ({ inputs: [{ dims: shape, spread: true }], attributes: { alpha: 0.25, beta: 0.49 }, ...smooth })),
   HardSwish: fc.oneof(one({ range: [-2.9, 2.9] }, smooth), one({ range: [3.1, 5] }, smooth), one({ range: [-5, -3.1] }, smooth)),
   Sigmoid: one(),
   Tanh: one(),
   Softplus: one({}, smooth),
   Softsign: one({ spread: true }, smooth),
+  Mish: one({}, { ...smooth, opset: 18 }),
   Gelu: fc.tuple(dims(), fc.constantFrom('none', 'tanh')).map(([shape, approximate]) => ({ inputs: [{ dims: shape }], attributes: { approximate }, opset: 20, ...smooth })),
   Softmax: softmaxes(),
   LogSoftmax: softmaxes(),
@@ -185,6 +190,14 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
   ReduceL1: reduction(18, { spread: true }).map((each) => ({ ...each, ...smooth })),
   ReduceL2: reduction(18, positive).map((each) => ({ ...each, ...smooth })),
   ReduceSumSquare: reduction(18),
+  ReduceProd: {
+    random: reduction(18).map((each) => ({ ...each, ...smooth })),
+    ...given(
+      // One zero, two zeros, none: in each row.
+      { inputs: [{ dims: [3, 3], fixed: [2, 0, -3, 0, 0, 4, 1, 2, 3] }], attributes: { axes: [1], keepdims: 0 }, ...smooth },
+    ),
+  },
+  ReduceLogSum: reduction(18, positive).map((each) => ({ ...each, ...smooth })),
   ReduceLogSumExp: reduction(18),
   MatMul: fc.tuple(broadcast(2), size, size, size, fc.constantFrom('matrices', 'row', 'column', 'vectors')).map(([[a, b], m, k, n, kind]) => ({
     inputs: [shaped(...(kind === 'row' || kind === 'vectors' ? [k] : [...a!, m, k])), shaped(...(kind === 'column' || kind === 'vectors' ? [k] : [...b!, k, n]))],
@@ -205,6 +218,9 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
     { inputs: [shaped(2, 3)], attributes: { equation: 'ij->j' } },
     { inputs: [shaped(2, 3)], attributes: { equation: 'ij->ji' } },
     { inputs: [shaped(2), shaped(3)], attributes: { equation: 'i,j->ij' } },
+    { inputs: [shaped(2, 3, 4), shaped(4, 2)], attributes: { equation: '...i,ij->...j' } },
+    { inputs: [shaped(2, 2, 3, 2), shaped(2, 2, 3, 2)], attributes: { equation: '...id, ...jd -> ...ij' } },
+    { inputs: [shaped(2, 3, 2), shaped(2, 2)], attributes: { equation: 'b...A,bA' } },
   ),
   Conv: {
     random: convolutions,
@@ -219,11 +235,15 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
     ),
   },
   ConvTranspose: transposes,
-  BatchNormalization: fc.tuple(dims(2, 4), fc.constantFrom(12, 14, 17)).map(([[n, c, ...rest], opset]) => ({
-    inputs: [shaped(n!, c!, ...rest), shaped(c!), shaped(c!), shaped(c!), { dims: [c!], range: [0.4, 1.5] }],
-    attributes: { epsilon: 0.01 },
-    opset,
-  })),
+  BatchNormalization: {
+    random: fc.tuple(dims(2, 4), fc.constantFrom(12, 14, 17)).map(([[n, c, ...rest], opset]) => ({
+      inputs: [shaped(n!, c!, ...rest), shaped(c!), shaped(c!), shaped(c!), { dims: [c!], range: [0.4, 1.5] }],
+      attributes: { epsilon: 0.01 },
+      opset,
+    })),
+    // Weights standardised, as torch writes F.batch_norm(w, training=True).
+    ...given({ inputs: [shaped(2, 3, 4), shaped(3), shaped(3), { dims: [3], floats: [0, 0, 0] }, { dims: [3], floats: [1, 1, 1] }], attributes: { training_mode: 1, epsilon: 0.1 }, opset: 15, unseen: 2, ...smooth }),
+  },
   LayerNormalization: dims(1).chain((shape) =>
     fc.tuple(fc.nat({ max: shape.length - 1 }), fc.boolean()).map(([from, bias]) => ({
       inputs: [{ dims: shape }, shaped(...shape.slice(from)), ...(bias ? [shaped(...shape.slice(from))] : [])],
@@ -281,6 +301,21 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
     inputs: [shaped(3, 4), ints(mode === 'constant' ? pads : pads.map(Math.abs)), ...(mode === 'constant' && fill ? [shaped()] : [])],
     attributes: { mode },
     opset,
+  })),
+  Trilu: fc.tuple(fc.boolean(), fc.integer({ min: -2, max: 3 }), fc.boolean()).map(([upper, k, given]) => ({
+    inputs: [shaped(2, 3, 4), ...(given ? [ints([k], [])] : [])],
+    attributes: { upper: Number(upper) },
+  })),
+  CumSum: fc.tuple(fc.integer({ min: -3, max: 2 }), fc.boolean(), fc.boolean(), fc.constantFrom(11, 17)).map(([along, exclusive, reverse, opset]) => ({
+    inputs: [shaped(2, 3, 2), ints([along], [])],
+    attributes: { exclusive: Number(exclusive), reverse: Number(reverse) },
+    opset,
+  })),
+  TopK: fc.tuple(fc.integer({ min: -2, max: 1 }), fc.integer({ min: 1, max: 3 }), fc.boolean(), fc.constantFrom(11, 17)).map(([along, k, largest, opset]) => ({
+    inputs: [{ dims: [3, 4], spread: true }, ints([k])],
+    attributes: { axis: along, largest: Number(largest) },
+    opset,
+    unseen: 1,
   })),
   DepthToSpace: fc.constantFrom('DCR', 'CRD').map((mode) => ({ inputs: [shaped(2, 8, 2, 3)], attributes: { blocksize: 2, mode } })),
   SpaceToDepth: given({ inputs: [shaped(2, 3, 4, 2)], attributes: { blocksize: 2 } }),

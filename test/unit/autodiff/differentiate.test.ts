@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { differentiate } from '../../../src/engine/autodiff/differentiate';
 import { trainableInputs } from '../../../src/engine/autodiff/trainableInputs';
 import { model, node, tensorProto, valueInfo } from '../../../src/engine/onnx/build';
-import { encodeModel } from '../../../src/engine/onnx/model';
+import { decodeModel, encodeModel } from '../../../src/engine/onnx/model';
 import type { ModelProto, NodeProto, TensorProto } from '../../../src/engine/onnx/schema';
 import { openSession, Tensor } from '../../../src/engine/runtime/session';
 import { staticGraph } from '../../../src/engine/runtime/staticGraph';
@@ -60,6 +60,14 @@ describe('the walk', () => {
     expect(() => trainableInputs(proto, ['x'])).toThrow(expect.objectContaining({ code: 'onnx-value-missing' }));
   });
 
+  test('takes nodes as a file holds them, and copies of those', async () => {
+    const read = decodeModel(encodeModel(twoLayers()));
+    // A copy lacks what the message has on its prototype: the domain, which files leave out.
+    const nodes = read.graph.node.map((each) => Object.fromEntries(Object.entries(each).filter(([key]) => key !== 'domain')) as unknown as NodeProto);
+    const proto = await gradientGraph({ ...read, graph: { ...read.graph, node: nodes } }, ['w2']);
+    expect(await run(proto, { x: [[1, 2], [1, 2]], w2: [[5, 6], [2, 1]] })).toMatchObject({ 'gradient:w2': [0, 0] });
+  });
+
   test('leaves the model it is given as it was', async () => {
     const given = await staticGraph({ proto: twoLayers() }, { x: [1, 2] });
     const before = encodeModel(given.proto);
@@ -110,6 +118,12 @@ describe('refuses by name', () => {
     await expect(gradientGraph(scalarNet(nodes, ['x', 'z']), ['z'])).resolves.toBeDefined();
   });
 
+  test('a branch taken by what the data says', async () => {
+    const branch = (op: string, name: string) => model({ nodes: [node(op, ['x'], [name])], inputs: [], outputs: [valueInfo(name, 'float32', [1])] }).graph;
+    const nodes = [node('Greater', ['x', 'z'], ['more']), node('If', ['more'], ['y'], { then_branch: branch('Neg', 'a'), else_branch: branch('Abs', 'b') }), node('Mul', ['y', 'z'], ['loss'])];
+    await expect(gradientGraph(scalarNet(nodes, ['x', 'z']), ['x', 'z'])).rejects.toMatchObject({ code: 'autodiff-no-rule', message: 'RaVL knows no gradient for the operator If (node "y").' });
+  });
+
   test('a form that a rule does not cover', async () => {
     const nodes = [node('Resize', ['image', '', 'scales'], ['y'], { mode: 'linear', antialias: 1 }), node('ReduceSum', ['y'], ['loss'], { keepdims: 0 })];
     const reshape = node('Reshape', ['x', 'shape'], ['image']);
@@ -150,7 +164,7 @@ function scalarNet(nodes: NodeProto[], inputs: readonly string[] = ['x'], size =
 }
 
 async function gradientGraph(proto: ModelProto, wrt: readonly string[]): Promise<ModelProto> {
-  const dims = Object.fromEntries(proto.graph.input.map(({ name, type }) => [name, type!.tensorType!.shape!.dim.map(({ dimValue }) => Number(dimValue ?? 1))]));
+  const dims = Object.fromEntries(proto.graph.input.map(({ name, type }) => [name, type!.tensorType!.shape!.dim.map(({ dimValue }) => Number(dimValue ?? 0) || 1)]));
   const { proto: fixed, shapes } = await staticGraph({ proto }, dims);
   return differentiate(fixed, shapes, { loss: 'loss', wrt });
 }

@@ -18,6 +18,8 @@ export interface Operand {
   readonly spread?: boolean;
   readonly ints?: readonly number[];
   readonly bools?: readonly boolean[];
+  /** Floats as given, whose gradient is checked. */
+  readonly fixed?: readonly number[];
   /** Fixed floats: a weight whose gradient is not asked for. */
   readonly floats?: readonly number[];
   /** Whole numbers come as a graph input, not as a constant. */
@@ -30,6 +32,8 @@ export interface OperatorCase {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
   readonly opset?: number;
   readonly outputs?: number;
+  /** Outputs after those, which the sum leaves out. */
+  readonly unseen?: number;
   /** onnxruntime's CPU kernel has no float64; `linear` ones are then checked with a large step, which is exact for them. */
   readonly float32?: 'linear' | 'smooth';
   readonly lowering?: Lowering;
@@ -58,9 +62,10 @@ export async function checkGradient(test: OperatorCase): Promise<void> {
     return name;
   });
   const outputs = Array.from({ length: test.outputs ?? 1 }, (_, index) => `y${index}`);
+  const unseen = Array.from({ length: test.unseen ?? 0 }, (_, index) => `unseen${index}`);
   const build = (nodes: NodeProto[], constants: TensorProto[], ends: string[]) =>
     model({
-      nodes: [node(test.op, names, outputs, test.attributes), ...nodes],
+      nodes: [node(test.op, names, [...outputs, ...unseen], test.attributes), ...nodes],
       initializers: [...initializers, ...constants],
       inputs: [...[...floats].map(([name, { dims }]) => valueInfo(name, dtype, dims)), ...Object.entries(fed).map(([name, { dims }]) => valueInfo(name, 'int64', dims))],
       outputs: ends.map((name) => (name === 'loss' ? valueInfo(name, dtype, [1, 1]) : { name })),
@@ -137,7 +142,8 @@ function array(dtype: 'float32' | 'float64', from: readonly number[]): Float32Ar
   return dtype === 'float32' ? Float32Array.from(from) : Float64Array.from(from);
 }
 
-function values({ dims, range = [-2, 2], spread }: Operand, draw: () => number): number[] {
+function values({ dims, range = [-2, 2], spread, fixed }: Operand, draw: () => number): number[] {
+  if (fixed) return [...fixed];
   const count = dims.reduce((total, size) => total * size, 1);
   if (!spread) return Array.from({ length: count }, () => range[0] + (range[1] - range[0]) * draw());
   return Array.from({ length: count }, (_, index) => ({ index, key: draw() }))
