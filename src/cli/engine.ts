@@ -1,17 +1,34 @@
 import type { CheckpointDescription } from '../engine/checkpoint/describe';
 import type { AnalyzeRequest, AnalyzeResult } from '../engine/discovery/analyze';
+import type { CompareRequest, CompareResult, EvaluateRequest } from '../engine/mitigation/compareCheckpoints';
+import type { Evaluation } from '../engine/mitigation/evaluate';
+import type { FineTuneResult } from '../engine/mitigation/fineTune';
+import type { FineTunePlan } from '../engine/mitigation/plan';
+import type { FineTuneRequest } from '../engine/mitigation/prepare';
+import type { KnownRun, Side } from '../engine/mitigation/sides';
+import type { MachineReport } from '../engine/runtime/doctor';
 import type { CheckpointConfig } from '../shared/config';
 import type { Report } from '../shared/progress';
 
-export type { AnalyzeRequest, AnalyzeResult };
+export type { AnalyzeRequest, AnalyzeResult, CompareRequest, CompareResult, EvaluateRequest, Evaluation, FineTunePlan, FineTuneRequest, FineTuneResult, KnownRun, Side };
 
 /** What the command line asks of the engine; main.ts wires the real one, tests a false one. */
 export interface Engine {
   /** Rejects with an AbortError, or a RavlError `run-interrupted`, when `signal` stopped it. */
   analyze(request: AnalyzeRequest, report: Report, signal: AbortSignal): Promise<AnalyzeResult>;
+  /** Rejects as `analyze` does when `signal` stopped it. */
+  fineTune(request: FineTuneRequest, report: Report, signal: AbortSignal): Promise<FineTuneResult>;
+  planFineTune(request: FineTuneRequest, report: Report, signal: AbortSignal): Promise<FineTunePlan>;
   inspect(checkpoint: CheckpointConfig, baseDir: string): Promise<CheckpointDescription>;
+  doctor(): Promise<MachineReport>;
   /** The column names of a table; none for a folder with a folder per class. */
   tableColumns(source: string): Promise<readonly string[]>;
   /** The label of every image of a table. */
   tableLabels(source: string, columns: { readonly image: string; readonly label: string }): Promise<readonly string[]>;
+  /** A run by its folder or its id in the `.ravl/runs` of one of `roots`; null where there is none. */
+  findRun(named: string, cwd: string, roots: readonly string[]): Promise<KnownRun | null>;
+  /** A checkpoint by its path, or by a run that stands for one. */
+  resolveSide(named: string, cwd: string, roots: readonly string[]): Promise<Side>;
+  evaluate(request: EvaluateRequest, report: Report, signal: AbortSignal): Promise<Evaluation>;
+  compare(request: CompareRequest, report: Report, signal: AbortSignal): Promise<CompareResult>;
 }

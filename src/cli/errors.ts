@@ -22,6 +22,10 @@ export function columnUnknown(table: string, what: string, option: string, colum
   return new RavlError('usage-column-unknown', `${table} has no column that is evidently the one with ${what}; its columns are ${listed}.`, `Name it with ${option} <column>.`);
 }
 
+export function runMissing(run: string): RavlError {
+  return new RavlError('usage-run-unknown', `There is no run ${JSON.stringify(run)}.`, "Give a run's folder, or its id as in .ravl/runs beside the config or in the current folder.");
+}
+
 /** onnxruntime or sharp have no binary that loads on this machine. */
 export function engineUnavailable(cause: unknown): RavlError {
   const name = /onnxruntime|sharp/.exec(cause instanceof Error ? cause.message : '')?.[0] ?? 'a native package';

@@ -8,12 +8,19 @@ import { runCommandLine } from './program';
 // The engine loads native packages: only the commands that need it pay for that, or fail by it.
 const engine: Engine = {
   analyze: async (request, report, signal) => (await loaded(import('../engine/discovery/analyze'))).analyze(request, report, signal),
+  fineTune: async (request, report, signal) => (await loaded(import('../engine/mitigation/fineTune'))).fineTune(request, report, signal),
+  planFineTune: async (request, report, signal) => (await loaded(import('../engine/mitigation/plan'))).planFineTune(request, report, signal),
   inspect: async (config, baseDir) => {
     const [{ openCheckpoint }, { describeCheckpoint }] = await loaded(Promise.all([import('../engine/checkpoint/checkpoint'), import('../engine/checkpoint/describe')]));
     return describeCheckpoint(await openCheckpoint(config, baseDir));
   },
+  doctor: async () => (await import('../engine/runtime/doctor')).examineMachine(),
   tableColumns: async (source) => (await loaded(import('../engine/dataset/table'))).tableColumns(source),
   tableLabels: async (source, columns) => (await (await loaded(import('../engine/dataset/table'))).loadTable(source, columns)).labels ?? [],
+  findRun: async (named, cwd, roots) => (await loaded(import('../engine/mitigation/sides'))).findRun(named, cwd, roots),
+  resolveSide: async (named, cwd, roots) => (await loaded(import('../engine/mitigation/sides'))).resolveSide(named, cwd, roots),
+  evaluate: async (request, report, signal) => (await loaded(import('../engine/mitigation/compareCheckpoints'))).evaluateSide(request, report, signal),
+  compare: async (request, report, signal) => (await loaded(import('../engine/mitigation/compareCheckpoints'))).compareCheckpoints(request, report, signal),
 };
 
 async function loaded<T>(room: Promise<T>): Promise<T> {

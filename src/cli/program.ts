@@ -3,10 +3,14 @@ import type { EventEmitter } from 'node:events';
 import { configKeys } from '../shared/configDocs';
 import type { RavlError } from '../shared/errors';
 import { type AnalyzeOptions, analyzeCommand } from './analyze';
+import { type CompareOptions, compareCommand } from './compare';
+import { doctorCommand } from './doctor';
 import type { Engine } from './engine';
 import { usageInvalid } from './errors';
+import { type EvaluateOptions, evaluateCommand } from './evaluate';
 import { exitCodeOf, exitCodes, exitCodesHelp } from './exitCodes';
 import { failureJson, failureText } from './failure';
+import { type FineTuneOptions, fineTuneCommand } from './fineTune';
 import { type InitOptions, initCommand } from './init';
 import { inspectCommand } from './inspect';
 import type { Terminal } from './terminal';
@@ -65,12 +69,75 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
     .addHelpText('after', `\nOptions win over the config. Progress goes to stderr, the result to stdout.\n\n${exitCodesHelp}`)
     .action((target: string, options: AnalyzeOptions) => analyzeCommand(target, options, terminal, engine, signals));
 
+  for (const [kind, description] of [
+    ['mitigate', 'fine-tune a checkpoint away from a finding, region by region'],
+    ['finetune', 'fine-tune a checkpoint on images and captions alone, the baseline'],
+  ] as const) {
+    const command = ravl
+      .command(kind)
+      .description(description)
+      .argument('<config>', 'a ravl.yaml that names the checkpoint and, under data.train, images with captions')
+      .option('--run <run>', kind === 'mitigate' ? 'the analysis that the finding is of (default: the newest that fits)' : 'an analysis whose findings make the groups that are measured');
+    if (kind === 'mitigate') command.option('--finding <rank>', 'rank of the finding to push away; give it again for more (default: the first flagged)', repeated);
+    command
+      .option('--epochs <number>', 'passes over the training data at most')
+      .option('--steps <number>', 'steps at most')
+      .option('--batch <number>', 'images a step')
+      .option('--learning-rate <number>', 'peak learning rate')
+      .option('--device <device>', `where training runs: ${choices('device')}`)
+      .option('--seed <number>', 'seed of everything random')
+      .option('--out <folder>', "folder in which .ravl/runs is looked for and made (default: the config's folder)")
+      .option('--plan', 'write nothing; say what it would cost, from one measured step')
+      .option('--resume [run]', 'insist on going on with an unfinished run, the newest or the one named; refused by name of what changed')
+      .option('--fresh', 'start anew instead of resuming an unfinished run')
+      .option('--skip-unreadable', 'leave out images that cannot be read instead of stopping')
+      .option('--json', 'print one JSON object on stdout and nothing else')
+      .addHelpText('after', `\nOptions win over the config. Progress goes to stderr, the result to stdout.\n\n${exitCodesHelp}`)
+      .action((target: string, options: FineTuneOptions) => fineTuneCommand(kind, target, options, terminal, engine, signals));
+  }
+
+  ravl
+    .command('evaluate')
+    .description('measure the zero-shot accuracy of a checkpoint, by class and by group')
+    .argument('<checkpoint|config>', 'a ravl.yaml, a checkpoint, or a run that analysed or made one')
+    .option('--run <run>', 'the analysis whose findings make the groups: its id or folder; brings its config along')
+    .option('--validation <table>', 'labelled images, in place of those of the config')
+    .option('--prompt <template>', 'prompt with {} for the class name; give it again for an ensemble', repeated)
+    .option('--class <name>', 'a class name; give it again for each class', repeated)
+    .option('--device <device>', `where inference runs: ${choices('device')}`)
+    .option('--skip-unreadable', 'leave out images that cannot be read instead of stopping')
+    .option('--json', 'print one JSON object on stdout and nothing else')
+    .addHelpText('after', `\n${exitCodesHelp}`)
+    .action((target: string, options: EvaluateOptions) => evaluateCommand(target, options, terminal, engine, signals));
+
+  ravl
+    .command('compare')
+    .description('compare two checkpoints on the same images: what got worse, and what better')
+    .argument('<before>', 'a checkpoint, or the id or folder of a run that analysed or made one')
+    .argument('<after>', 'likewise')
+    .option('--config <file>', 'the ravl.yaml with data and prompts (default: that of the run, or ravl.yaml here)')
+    .option('--run <run>', 'the analysis whose findings make the groups (default: a side that is one)')
+    .option('--validation <table>', 'labelled images, in place of those of the config')
+    .option('--device <device>', `where inference runs: ${choices('device')}`)
+    .option('--seed <number>', 'seed of the bootstrap behind some intervals')
+    .option('--out <folder>', 'write comparison.json and report.html there (default: nothing is written)')
+    .option('--skip-unreadable', 'leave out images that cannot be read instead of stopping')
+    .option('--json', 'print one JSON object on stdout and nothing else')
+    .addHelpText('after', `\n${exitCodesHelp}`)
+    .action((before: string, after: string, options: CompareOptions) => compareCommand(before, after, options, terminal, engine, signals));
+
   ravl
     .command('inspect')
     .description('show what is found in a checkpoint')
     .argument('<checkpoint|config>', 'a checkpoint, or a ravl.yaml that names one')
     .option('--json', 'print one JSON object on stdout and nothing else')
     .action((target: string, options: { json?: boolean }) => inspectCommand(target, options, terminal, engine));
+
+  ravl
+    .command('doctor')
+    .description('show what this machine can run, and why not the rest')
+    .option('--json', 'print one JSON object on stdout and nothing else')
+    .action((options: { json?: boolean }) => doctorCommand(options, terminal, engine));
 
   ravl
     .command('init')

@@ -6,7 +6,7 @@ import { type Override, checkConfig, configError, parseConfig } from '../shared/
 import { RavlError, systemCode } from '../shared/errors';
 import { configMissing, configUnreadable, usageInvalid } from './errors';
 
-/** The options of `ravl analyze` that set something in the config, as typed. */
+/** The options of a command that set something in the config, as typed. */
 export interface ConfigOptions {
   readonly validation?: string;
   readonly prompt?: readonly string[];
@@ -15,6 +15,11 @@ export interface ConfigOptions {
   readonly seed?: string;
   readonly mode?: string;
   readonly grid?: string;
+  readonly finding?: readonly string[];
+  readonly epochs?: string;
+  readonly steps?: string;
+  readonly batch?: string;
+  readonly learningRate?: string;
 }
 
 export interface Settings {
@@ -34,6 +39,11 @@ export async function readSettings(target: string, options: ConfigOptions, cwd: 
   return isConfigFile(target) ? fromFile(target, options, cwd) : fromCheckpoint(target, options, cwd);
 }
 
+/** The config of an earlier run with options on top; paths on the command line start from `cwd`, those of the run from its `baseDir`. */
+export function settingsOfRun(run: { readonly config: Config; readonly baseDir: string }, options: ConfigOptions, cwd: string): Settings {
+  return checked(run.config, options, run.baseDir, (path) => relative(run.baseDir, resolve(cwd, path)) || '.');
+}
+
 /** The checkpoint alone: the one a ravl.yaml names, or the target itself. */
 export async function readCheckpoint(target: string, cwd: string): Promise<{ checkpoint: CheckpointConfig; baseDir: string }> {
   if (!isConfigFile(target)) return { checkpoint: target, baseDir: cwd };
@@ -41,7 +51,7 @@ export async function readCheckpoint(target: string, cwd: string): Promise<{ che
   return { checkpoint: config.checkpoint, baseDir };
 }
 
-const isConfigFile = (target: string): boolean => /\.ya?ml$/i.test(target);
+export const isConfigFile = (target: string): boolean => /\.ya?ml$/i.test(target);
 
 async function fromFile(target: string, options: ConfigOptions, cwd: string): Promise<Settings> {
   const file = resolve(cwd, target);
@@ -54,18 +64,23 @@ async function fromFile(target: string, options: ConfigOptions, cwd: string): Pr
 
 function fromCheckpoint(target: string, options: ConfigOptions, cwd: string): Settings {
   if (target === '') throw usageInvalid('The checkpoint is empty; name a folder, an .onnx file or a ravl.yaml.');
-  const { config, issues } = checkConfig({ checkpoint: target }, overridesOf(options, (path) => path), optionFor);
-  const errors = issues.filter(({ severity }) => severity === 'error').map(({ message }) => message);
-  if (!config) throw new RavlError('config-invalid', errors.join('\n'), 'ravl analyze --help lists every option.');
-  const warnings = issues.map(({ message }) => message);
+  const { config, warnings: found } = checked({ checkpoint: target }, options, cwd, (path) => path);
+  const warnings = [...found];
   // A config that lies there by chance must not change what this command does, nor be passed over in silence.
   const folder = resolve(cwd, target);
   const unused = [join(folder, 'ravl.yaml'), join(dirname(folder), 'ravl.yaml')].find((path) => existsSync(path));
   if (unused) {
     const shown = relative(cwd, unused);
-    warnings.push(`${shown} is not used here; to use it, run ravl analyze ${shown}.`);
+    warnings.push(`${shown} is not used here; to use it, name it in place of the checkpoint.`);
   }
   return { config, baseDir: cwd, warnings };
+}
+
+function checked(value: unknown, options: ConfigOptions, baseDir: string, toBase: (path: string) => string): Settings {
+  const { config, issues } = checkConfig(value, overridesOf(options, toBase), optionFor);
+  const errors = issues.filter(({ severity }) => severity === 'error').map(({ message }) => message);
+  if (!config) throw new RavlError('config-invalid', errors.join('\n'), 'The help of the command (--help) lists every option.');
+  return { config, baseDir, warnings: issues.map(({ message }) => message) };
 }
 
 /** @param toBase makes a path typed on the command line one that starts from the config's folder */
@@ -78,6 +93,11 @@ function overridesOf(options: ConfigOptions, toBase: (path: string) => string): 
     override('--seed', ['seed'], options.seed, numberOrText),
     override('--mode', ['embedding', 'mode'], options.mode),
     override('--grid', ['regions'], options.grid, grid),
+    override('--finding', ['mitigation', 'findings'], options.finding, (ranks) => ranks.map(numberOrText)),
+    override('--epochs', ['training', 'epochs'], options.epochs, numberOrText),
+    override('--steps', ['training', 'steps'], options.steps, numberOrText),
+    override('--batch', ['training', 'batch'], options.batch, numberOrText),
+    override('--learning-rate', ['training', 'learningRate'], options.learningRate, numberOrText),
   ];
   return given.filter((each) => each !== undefined);
 }

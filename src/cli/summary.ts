@@ -89,12 +89,12 @@ function classCells(row: ClassRow): string[] {
   return [plain(row.label, 32), percent(row.presentAcc), `of ${count(row.presentN)}`, percent(row.absentAcc), `of ${count(row.absentN)}`, `${points(row.gap!)}${interval}`];
 }
 
-function percent(share: number | null): string {
+export function percent(share: number | null): string {
   return share === null ? '–' : `${(share * 100).toFixed(1)}%`;
 }
 
 /** A difference of accuracies in percentage points, with its sign. */
-function points(difference: number): string {
+export function points(difference: number): string {
   const text = (difference * 100).toFixed(1);
   return difference > 0 ? `+${text}` : text;
 }
@@ -103,7 +103,7 @@ function number(value: number | null, digits: number): string {
   return value === null ? '–' : value.toFixed(digits);
 }
 
-function probability(value: number | null): string {
+export function probability(value: number | null): string {
   if (value === null) return '–';
   return value < 0.001 ? '<.001' : value.toFixed(3).replace(/^0/, '');
 }

@@ -31,6 +31,11 @@ export function node(
   };
 }
 
+/** The node with other values. Decoded messages keep absent fields on their prototype, which a spread copy would lose. */
+export function rewired({ opType, name, domain, attribute }: NodeProto, input: readonly string[], output: readonly string[]): NodeProto {
+  return { opType, name, domain, attribute, input: [...input], output: [...output] };
+}
+
 /** A graph input or output: dims are numbers or names of symbolic dimensions. */
 export function valueInfo(name: string, dtype: Dtype, dims: readonly (number | string)[]): ValueInfoProto {
   const dim = dims.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));

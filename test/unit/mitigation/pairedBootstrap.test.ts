@@ -7,7 +7,8 @@ import { bootstrapDifferences } from '../../../src/engine/mitigation/pairedBoots
 /** A group: class, with the feature or without, images, and the chance of being right before and after. */
 type Spec = readonly [label: number, present: 0 | 1, n: number, before: number, after: number];
 
-const strong: Spec[] = [[0, 1, 40, 0.9, 0.85], [0, 0, 40, 0.3, 0.8], [1, 1, 40, 0.4, 0.85], [1, 0, 40, 0.9, 0.88]];
+/** A strong shortcut before and none after, which is the hardest case: all groups are alike then, and the lowest is so by chance. */
+const mended: Spec[] = [[0, 1, 40, 0.9, 0.85], [0, 0, 40, 0.3, 0.85], [1, 1, 40, 0.4, 0.85], [1, 0, 40, 0.9, 0.85]];
 
 /** A data set in which an image's luck is the same before and after, seven times in ten. */
 function drawn(specs: readonly Spec[], seed: number) {
@@ -36,16 +37,16 @@ describe('bootstrapDifferences', () => {
     }, 0);
     const lowest = (specs: readonly Spec[], at: 3 | 4) => Math.min(...specs.map((spec) => spec[at]));
     const truth = {
-      worstGroup: lowest(strong, 4) - lowest(strong, 3),
-      worstClass: Math.min(share(strong, 4, 0), share(strong, 4, 1)) - Math.min(share(strong, 3, 0), share(strong, 3, 1)),
-      gap: gap(strong, 4) - gap(strong, 3),
+      worstGroup: lowest(mended, 4) - lowest(mended, 3),
+      worstClass: Math.min(share(mended, 4, 0), share(mended, 4, 1)) - Math.min(share(mended, 3, 0), share(mended, 3, 1)),
+      gap: gap(mended, 4) - gap(mended, 3),
     };
-    expect(truth.worstGroup).toBeCloseTo(0.5, 12);
+    expect(truth.worstGroup).toBeCloseTo(0.55, 12);
     const trials = 100;
     const held = { worstGroup: 0, worstClass: 0, gap: 0 };
     let overstated = 0;
     for (let trial = 0; trial < trials; trial++) {
-      const { worstGroup, worstClass, gaps } = bootstrapDifferences(drawn(strong, trial));
+      const { worstGroup, worstClass, gaps } = bootstrapDifferences(drawn(mended, trial));
       for (const [key, interval] of [['worstGroup', worstGroup!], ['worstClass', worstClass], ['gap', gaps[0]!]] as const) {
         if (interval[0] <= truth[key] && truth[key] <= interval[1]) held[key]++;
       }
@@ -56,14 +57,14 @@ describe('bootstrapDifferences', () => {
   });
 
   it('is no wider than 0 where nothing changed, and the same for the same seed', () => {
-    const data = drawn(strong, 3);
+    const data = drawn(mended, 3);
     expect(bootstrapDifferences({ ...data, after: data.before })).toEqual({ worstClass: [0, 0], worstGroup: [0, 0], gaps: [[0, 0]] });
     expect(bootstrapDifferences(data)).toEqual(bootstrapDifferences(data));
     expect(bootstrapDifferences(data)).not.toEqual(bootstrapDifferences({ ...data, seed: 4 }));
   });
 
   it('has no group where none is large enough, or where there is no feature', () => {
-    const data = drawn(strong, 1);
+    const data = drawn(mended, 1);
     expect(bootstrapDifferences({ ...data, minSupport: 41 }).worstGroup).toBeNull();
     const none = bootstrapDifferences({ ...data, features: 0, presence: presenceOf([], data.labels.length) });
     expect(none).toMatchObject({ worstGroup: null, gaps: [] });

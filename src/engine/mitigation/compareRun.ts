@@ -1,0 +1,98 @@
+/** The end of a fine-tuning run: before and after on the validation images, and discovery once more on the new checkpoint. */
+import { basename, join, relative, sep } from 'node:path';
+import type { Comparison, MetricsLine } from '../../shared/comparison';
+import type { CheckpointConfig } from '../../shared/config';
+import type { Report } from '../../shared/progress';
+import { analyze } from '../discovery/analyze';
+import type { ComparisonRun } from '../report/comparisonPage';
+import { writeComparisonReport } from '../report/writeComparisonReport';
+import { writeFileAtomically } from '../run/atomic';
+import type { Run } from '../run/runFolder';
+import { comparePredictions, type Rediscovery } from './compare';
+import { readFeatures, type RunFeature } from './features';
+import type { FineTuneRequest, Prepared } from './prepare';
+import type { Trained } from './trainer';
+
+export interface CompareRunInput {
+  readonly request: FineTuneRequest;
+  readonly prepared: Prepared;
+  readonly run: Run;
+  /** [images] zero-shot predictions of the validation images. */
+  readonly predictions: { readonly before: Int32Array; readonly after: Int32Array };
+  /** The new checkpoint, as a config names it. */
+  readonly checkpoint: CheckpointConfig;
+  readonly trained: Trained;
+  readonly lines: readonly MetricsLine[];
+}
+
+/** Writes comparison.json and report.html. */
+export async function compareRun(input: CompareRunInput, report: Report, signal: AbortSignal): Promise<{ comparison: Comparison; reportFile: string }> {
+  const { prepared, run, predictions } = input;
+  const { validation, features, config, discovery } = prepared;
+  const again = discovery ? await rediscover(input, report, signal) : undefined;
+  const comparison = comparePredictions({
+    classes: validation.classes, labels: validation.labels, images: validation.table.images, ...predictions,
+    features, minSupport: config.discovery.minSupport, seed: config.seed, ...(again ? { discovery: again } : {}),
+  });
+  await writeFileAtomically(join(run.folder, 'comparison.json'), `${JSON.stringify(comparison)}\n`);
+  const reportFile = join(run.folder, 'report.html');
+  await writeComparisonReport(reportFile, comparison, factsOf(input), input.lines, validation.table, report);
+  return { comparison, reportFile };
+}
+
+function factsOf({ request, prepared, run, trained }: CompareRunInput): ComparisonRun {
+  const { config, discovery, findings } = prepared;
+  const { training, mitigation } = config;
+  const { device, versions, timings } = run.current();
+  const name = basename(prepared.checkpoint.name);
+  const trainable = training.trainable === 'all' ? 'all weights of the image encoder' : JSON.stringify(training.trainable);
+  return {
+    id: run.id,
+    before: name,
+    after: `${name}, ${request.kind === 'mitigate' ? 'region-aware fine-tuning' : 'plain fine-tuning'}`,
+    data: basename(config.data.validation),
+    choseEpoch: training.earlyStopping !== null,
+    device: device ? `${device.used} (asked for: ${device.requested}; ${device.reason})` : 'not recorded',
+    versions,
+    timings,
+    facts: [
+      ['Training data', basename(config.data.train!)],
+      ...(request.kind === 'mitigate'
+        ? ([['Pushed away', [discovery && `finding ${findings.map(({ rank }) => rank).join(', ')} of ${discovery.id}`, mitigation.regions && `regions of ${basename(mitigation.regions)}`].filter(Boolean).join('; ')], ['Loss', `lambda ${mitigation.lambda}, temperature ${mitigation.temperature}`]] as const)
+        : []),
+      ['Trained', `${trainable}${training.trainText ? ' and the text encoder' : ''}, by ${training.optimizer}, learning rate ${training.learningRate} (${training.schedule}), weight decay ${training.weightDecay}, batch ${training.batch}`],
+      ['Steps', `${trained.steps} in ${trained.epochs} epochs; ${trained.ended}; kept is epoch ${trained.best.epoch}${trained.best.epoch === 0 ? ', the checkpoint as it was: no epoch was better' : ''}`],
+    ],
+    notes: trained.best.epoch === 0 ? ['No epoch was better than the checkpoint that training started from, so the new checkpoint is the old one.'] : [],
+  };
+}
+
+/** The same discovery on the new checkpoint, as a run of its own. */
+async function rediscover({ request, prepared, checkpoint }: CompareRunInput, report: Report, signal: AbortSignal): Promise<Rediscovery> {
+  const { baseDir, root, skipUnreadable } = request;
+  const before = prepared.discovery!;
+  const inFolder = (path: string) => relative(baseDir, path).split(sep).join('/') || '.';
+  const config = { ...prepared.config, checkpoint: typeof checkpoint === 'string' ? inFolder(checkpoint) : checkpoint };
+  report({ type: 'note', level: 'info', text: 'Looking for spurious features in the new checkpoint.' });
+  const { run, findings } = await analyze({ config, baseDir, root, skipUnreadable, fresh: false }, report, signal);
+  const flagged = findings.findings.filter((finding) => finding.flagged);
+  const found = await readFeatures(run.folder, flagged.map(({ rank }) => rank!));
+  const old = await readFeatures(before.folder, prepared.findings.map(({ rank }) => rank!));
+  const [strongest] = flagged;
+  return {
+    summary: {
+      run: run.id,
+      flaggedBefore: before.findings.findings.filter((finding) => finding.flagged).length,
+      flaggedAfter: flagged.length,
+      strongest: strongest ? { rank: strongest.rank!, name: strongest.name, attribute: strongest.attribute, gap: strongest.gap, qValue: strongest.qValue } : null,
+    },
+    stillFlagged: new Map(old.map((feature) => [feature.rank, found.some((other) => sameFeature(feature, other))])),
+  };
+}
+
+/** Two runs number their clusters anew: a feature counts as the same where most images with either have both. */
+function sameFeature({ present: a }: RunFeature, { present: b }: RunFeature): boolean {
+  let both = 0;
+  for (const image of a) if (b.has(image)) both++;
+  return both > 0.5 * (a.size + b.size - both);
+}

@@ -1,0 +1,72 @@
+/** The discovery run that fine-tuning starts from: which one, whether it still fits, and what it says is spurious. */
+import { basename, join } from 'node:path';
+import { configSchema, type Config } from '../../shared/config';
+import type { Finding, Findings } from '../../shared/findings';
+import { damagedArtifact } from '../run/errors';
+import { readNpy } from '../run/npy';
+import { listRuns, type RunEntry } from '../run/runFolder';
+import * as errors from './errors';
+import { readFindings } from './features';
+
+export interface DiscoveryRun {
+  readonly id: string;
+  readonly folder: string;
+  /** The configuration it ran with: regions, embedding and classes are taken from here. */
+  readonly config: Config;
+  /** Resolved way of embedding regions. */
+  readonly embedding: { readonly mode: string; readonly featureMap: string | null };
+  readonly findings: Findings;
+}
+
+/**
+ * The run of the given id or folder name, or the newest complete one on the same inputs. `inputs` are the hashes of the checkpoint
+ * and the data as they are now; a run on others is refused, naming what differs.
+ * Throws `mitigation-no-discovery`, `mitigation-run-unknown`, `mitigation-other-checkpoint`, `mitigation-data-changed`.
+ */
+export async function findDiscoveryRun(root: string, id: string | undefined, inputs: Readonly<Record<string, string>>): Promise<DiscoveryRun> {
+  const runs = (await listRuns(root)).filter((entry): entry is Extract<RunEntry, { file: unknown }> => 'file' in entry && entry.file.kind === 'analyze');
+  const complete = runs.filter(({ file }) => file.state === 'complete');
+  const run = id === undefined ? (complete.find(({ file }) => differing(file.inputs, inputs).length === 0) ?? complete[0]) : runs.find((entry) => entry.id === basename(id));
+  if (!run) throw id === undefined ? errors.noDiscovery() : errors.runUnknown(id, runs.map((entry) => entry.id));
+  if (run.file.state !== 'complete') throw errors.runUnfinished(run.id, run.file.state);
+  const changed = differing(run.file.inputs, inputs);
+  const models = changed.filter((name) => /\.(onnx|json)\b|_data\b/.test(name));
+  if (models.length > 0) throw errors.otherCheckpoint(run.id, models);
+  if (changed.length > 0) throw errors.dataChanged(run.id, changed);
+  return {
+    id: run.id,
+    folder: run.folder,
+    config: configSchema.parse(run.file.config),
+    embedding: run.file.embedding ?? { mode: 'crop', featureMap: null },
+    findings: await readFindings(run.folder),
+  };
+}
+
+/** The findings of the given ranks; the first flagged one where none are given. Throws `mitigation-no-finding`, `mitigation-rank-unknown`. */
+export function chooseFindings({ id, findings: { findings } }: DiscoveryRun, ranks: readonly number[] | undefined): Finding[] {
+  const ranked = findings.filter((finding) => finding.rank !== null);
+  if (ranks === undefined) {
+    const first = ranked.find((finding) => finding.flagged);
+    if (!first) throw errors.noFinding(id, ranked.length);
+    return [first];
+  }
+  return [...new Set(ranks)].map((rank) => {
+    const found = ranked.find((finding) => finding.rank === rank);
+    if (!found) throw errors.rankUnknown(id, rank, ranked.length);
+    return found;
+  });
+}
+
+/** The medoids of all clusters [k, dim], cluster by cluster. */
+export async function readMedoids({ folder, findings }: DiscoveryRun, dim: number): Promise<Float32Array> {
+  const { data, shape } = await readNpy(join(folder, 'embeddings.npy'));
+  if (shape[1] !== dim) throw damagedArtifact(join(folder, 'embeddings.npy'), `its embeddings have ${shape[1]} dimensions, the checkpoint's ${dim}`);
+  const medoids = new Float32Array(findings.clusters.k * dim);
+  for (const { cluster, medoid } of findings.findings) medoids.set(data.subarray(medoid * dim, (medoid + 1) * dim), cluster * dim);
+  return medoids;
+}
+
+/** Names of the inputs that are not the same now; what only one side knows (another column of data) counts too. */
+function differing(then: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): string[] {
+  return [...new Set([...Object.keys(then), ...Object.keys(now)])].filter((name) => then[name] !== now[name]);
+}

@@ -1,0 +1,140 @@
+/**
+ * Fine-tuning from end to end: checked inputs -> regions of the training images -> training -> a checkpoint in the layout of
+ * the one it came from -> what changed. Region-aware (paper, section 3.3) or plain, as the request says.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Comparison } from '../../shared/comparison';
+import type { Report } from '../../shared/progress';
+import { checkpointFiles, writtenConfig } from '../checkpoint/checkpointFiles';
+import { writeFolderAtomically } from '../run/atomic';
+import { withRun, type Run } from '../run/runFolder';
+import { versions } from '../discovery/versions';
+import { compareRun } from './compareRun';
+import { imageStore } from './imageStore';
+import { openMetricsLog } from './metricsLog';
+import { openTraining } from './openTraining';
+import { prepare, type FineTuneRequest, type Prepared } from './prepare';
+import { assertResumable } from './resume';
+import { openSchedule } from './schedule';
+import { openTexts, planTrainingRegions } from './trainingInputs';
+import { totalSteps, train, type Trained } from './trainer';
+import { loadBatch } from './trainingData';
+import { openTrainingModel, type TrainingModel } from './trainingModel';
+import { stateStore } from './trainingState';
+import { openValidator } from './validator';
+
+export interface FineTuneResult {
+  readonly run: { readonly id: string; readonly folder: string; readonly resumed: boolean };
+  readonly kind: FineTuneRequest['kind'];
+  readonly device: { readonly requested: string; readonly used: string; readonly reason: string };
+  /** Folder of the new checkpoint: that of the best epoch. */
+  readonly checkpoint: string;
+  /** Folder of the last epoch's; null where that is the best. */
+  readonly lastCheckpoint: string | null;
+  readonly training: { readonly epochs: number; readonly steps: number; readonly bestEpoch: number; readonly ended: string };
+  readonly comparison: Comparison;
+  readonly reportFile: string;
+}
+
+/**
+ * Fine-tunes and writes `.ravl/runs/<id>`; goes on where an earlier, unfinished run on the same inputs stopped.
+ *
+ * Throws RavlError for whatever a person can mend. Once `signal` is aborted it stops at the next step with `signal.reason`
+ * and leaves a run that can be resumed.
+ */
+export async function fineTune(request: FineTuneRequest, report: Report, signal: AbortSignal): Promise<FineTuneResult> {
+  const { kind, root, fresh, resume } = request;
+  const prepared = await prepare(request, report);
+  const { identity, config } = prepared;
+  signal.throwIfAborted();
+  const options = {
+    root: join(root, '.ravl', 'runs'),
+    fingerprint: identity.fingerprint,
+    describe: { kind, versions: { ...versions }, seed: config.seed, config, inputs: identity.inputs },
+    fresh,
+  };
+  if (resume !== undefined) await assertResumable(options, resume === true ? undefined : resume);
+  const result = await withRun(options, report, signal, (run) => work(request, prepared, run, report, signal));
+  // Only a complete run can do without what it would resume from.
+  for (const part of ['shards', 'states', 'best']) await rm(join(result.run.folder, part), { recursive: true, force: true });
+  return result;
+}
+
+async function work(request: FineTuneRequest, prepared: Prepared, run: Run, report: Report, signal: AbortSignal): Promise<FineTuneResult> {
+  const { kind } = request;
+  const { config, validation, features, checkpoint } = prepared;
+  const { training, mitigation, discovery, seed } = config;
+  const { data, rows, embedding } = await run.timed('regions', () => planTrainingRegions(request, prepared, run, report, signal));
+  const model = await openTrainingModel(checkpoint, embedding, training);
+  const text = await run.timed('text', () => openTexts(prepared, rows, model, report, signal));
+  const store = stateStore(run.folder);
+  const resumed = await store.load(report);
+  const trainingData = { ...data, text: text.training };
+  const { optimizer, weights, step, runtime, batch } = await run.timed('open', () => openTraining(prepared, kind, model, trainingData, resumed?.progress.microBatch, report));
+  const images = data.labels.length;
+  const schedule = openSchedule(training, { totalSteps: totalSteps(training, images, batch) });
+  if (resumed) {
+    const { weights: values, m, v } = resumed.columns as Record<'weights' | 'm' | 'v', Float32Array>;
+    optimizer.restore({ steps: resumed.progress.optimizerSteps, weights: values, m, v });
+    schedule.restore(resumed.progress.schedule as ReturnType<typeof schedule.state>);
+    report({ type: 'note', level: 'info', text: `Going on after step ${resumed.progress.step}.` });
+  }
+  await run.update({ device: runtime.device });
+
+  const validator = await openValidator(
+    { image: model.image, weights, store: imageStore(validation.table.files), labels: validation.labels, classes: validation.classes, features, minSupport: discovery.minSupport, temperature: discovery.temperature, classRows: () => text.classRows(weights) },
+    runtime,
+  );
+  try {
+    const log = await openMetricsLog(run.folder, resumed?.progress.step ?? -1);
+    const trained = await run.timed('train', () =>
+      train({ config: training, seed, images, batch, optimizer, schedule, step, store, log, resumed, load: (indices) => loadBatch(trainingData, indices, mitigation), validate: async () => (await validator.validate()).metrics }, report, signal),
+    );
+    const predict = async (values: Float32Array) => {
+      split(values, model).forEach((part, i) => optimizer.weights[i]!.set(part));
+      return (await validator.validate()).predictions;
+    };
+    const start = flat(model.parameters.map((parameter) => parameter.data));
+    const predictions = { before: await predict(start), after: await predict(trained.bestWeights) };
+    const folders = await run.timed('write', () => writeCheckpoints(run.folder, prepared, model, trained));
+    const { comparison, reportFile } = await run.timed('compare', () => compareRun({ request, prepared, run, predictions, checkpoint: writtenConfig(config.checkpoint, checkpoint.layout, folders.checkpoint), trained, lines: log.lines() }, report, signal));
+    return {
+      run: { id: run.id, folder: run.folder, resumed: run.resumed },
+      kind,
+      device: runtime.device,
+      ...folders,
+      training: { epochs: trained.epochs, steps: trained.steps, bestEpoch: trained.best.epoch, ended: trained.ended },
+      comparison,
+      reportFile,
+    };
+  } finally {
+    await Promise.all([validator.release(), step.release(), text.release()]);
+  }
+}
+
+/** The new checkpoint, and beside it the last epoch's where another one was the best. */
+async function writeCheckpoints(folder: string, { checkpoint }: Prepared, model: TrainingModel, { best, steps, bestWeights, lastWeights }: Trained): Promise<{ checkpoint: string; lastCheckpoint: string | null }> {
+  const write = async (name: string, weights: Float32Array) => {
+    const target = join(folder, name);
+    await writeFolderAtomically(target, await checkpointFiles(checkpoint, model.named(split(weights, model))));
+    return target;
+  };
+  return { checkpoint: await write('checkpoint', bestWeights), lastCheckpoint: best.step === steps ? null : await write('last-checkpoint', lastWeights) };
+}
+
+/** All weights in one column, parameter by parameter, as the optimizer keeps them; and back. */
+function flat(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function split(all: Float32Array, { parameters }: TrainingModel): Float32Array[] {
+  let at = 0;
+  return parameters.map(({ data }) => all.subarray(at, (at += data.length)));
+}

@@ -1,0 +1,70 @@
+import { freemem } from 'node:os';
+import type { TrainingConfig } from '../../shared/config';
+import { RavlError } from '../../shared/errors';
+import type { Report } from '../../shared/progress';
+import { elementCount } from '../onnx/tensor';
+import { staticGraph } from '../runtime/staticGraph';
+import type { Tower } from './tower';
+import type { TrainingStep } from './trainingStep';
+
+export interface MemoryPlan {
+  /** Images in memory at once; the whole batch where it fits. */
+  readonly microBatch: number;
+  /** Bytes that a step is expected to need, weights and moments included, and the most it may. */
+  readonly bytes: number;
+  readonly budget: number;
+}
+
+/**
+ * How many images of a batch are held at once. Expected of a step: weights, moments and gradients (5 float32 a parameter),
+ * and for every image the values that its forward pass leaves for the backward pass, and the gradients in flight.
+ * @param tower the image tower of one image with its regions
+ */
+export async function planMemory(tower: Tower, parameters: number, batch: number, { microBatch, memoryBudget }: Pick<TrainingConfig, 'microBatch' | 'memoryBudget'>): Promise<MemoryPlan> {
+  const budget = memoryBudget === undefined ? freemem() / 2 : memoryBudget * 2 ** 20;
+  const [fixed, each] = [20 * parameters, inFlight * (await activationBytes(tower))];
+  const fits = Math.floor((budget - fixed) / each);
+  // A power of two, so that a little more or less of free memory gives the same sums.
+  const chosen = microBatch ?? (fits >= batch ? batch : 2 ** Math.floor(Math.log2(Math.max(1, fits))));
+  const size = Math.min(chosen, batch);
+  return { microBatch: size, bytes: fixed + each * size, budget };
+}
+
+/** Bytes of a whole step over bytes of the forward values, as measured on ViTs and ResNets (docs/performance.md). */
+const inFlight = 1.5;
+
+/** Operators whose output is a view of their input in onnxruntime. */
+const views = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
+
+async function activationBytes({ proto, folder }: Tower): Promise<number> {
+  const { proto: folded, shapes } = await staticGraph({ proto, folder }, {});
+  const outputs = folded.graph.node.flatMap(({ opType, output }) => (views.has(opType) ? [] : output));
+  return outputs.reduce((sum, name) => sum + 4 * (elementCount(shapes.get(name) ?? [0]) ?? 0), 0);
+}
+
+/**
+ * A step that halves its micro-batch where memory runs out, says so, and makes the same step again.
+ * Throws `runtime-out-of-memory` where not even one image fits.
+ */
+export function withFallback(first: TrainingStep, reopen: (microBatch: number) => Promise<TrainingStep>, report: Report): TrainingStep {
+  let step = first;
+  return {
+    get microBatch() {
+      return step.microBatch;
+    },
+    async run(batch) {
+      for (;;) {
+        try {
+          return await step.run(batch);
+        } catch (error) {
+          if (!(error instanceof RavlError) || error.code !== 'runtime-out-of-memory' || step.microBatch === 1) throw error;
+          const half = Math.ceil(step.microBatch / 2);
+          report({ type: 'note', level: 'warning', text: `Memory ran out with ${step.microBatch} images at once; going on with ${half}. The loss is still that of the whole batch.` });
+          await step.release();
+          step = await reopen(half);
+        }
+      }
+    },
+    release: () => step.release(),
+  };
+}
