@@ -26,7 +26,7 @@ export function mcNemarExact(wrongToRight: number, rightToWrong: number): number
   const flips = wrongToRight + rightToWrong;
   const fewer = Math.min(wrongToRight, rightToWrong);
   // The binomial tail from its largest term down, in logarithms: 2^-flips alone is 0 from 1,075 flips on.
-  let logTerm = 0;
+  let logTerm = -flips * Math.LN2;
   for (let i = 1; i <= fewer; i++) logTerm += Math.log((flips - fewer + i) / i);
   let [term, tail] = [1, 0];
   for (let i = fewer; i >= 0 && term > 0; i--) {

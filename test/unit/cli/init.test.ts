@@ -4,13 +4,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Engine } from '../../../src/cli/engine';
 import { guessColumns } from '../../../src/cli/init';
 import { initialConfigFile } from '../../../src/cli/initFile';
 import { runCommandLine } from '../../../src/cli/program';
 import { configSchema } from '../../../src/shared/config';
 import { configKeys } from '../../../src/shared/configDocs';
 import { parseConfig } from '../../../src/shared/configFile';
+import { fakeEngine } from '../../fixtures/fakeEngine';
 
 const simple = { checkpoint: 'clip', validation: 'v.csv', columns: { image: 'image', label: 'label' } };
 
@@ -68,12 +68,7 @@ describe('ravl init', () => {
 
   async function init(argv: readonly string[], names: readonly string[], labels: readonly string[] = ['dog', 'cat', 'dog']): Promise<{ code: number; out: string; err: string }> {
     const [out, err]: [string[], string[]] = [[], []];
-    const engine: Engine = {
-      analyze: () => Promise.reject(new Error('not asked for')),
-      inspect: () => Promise.reject(new Error('not asked for')),
-      tableColumns: () => Promise.resolve(names),
-      tableLabels: () => Promise.resolve(labels),
-    };
+    const engine = fakeEngine({ tableColumns: () => Promise.resolve(names), tableLabels: () => Promise.resolve(labels) });
     const terminal = { stdout: { write: (text: string) => out.push(text) }, stderr: { write: (text: string) => err.push(text) }, env: {}, cwd, now: () => 0 };
     const code = await runCommandLine(['init', 'clip', 'photos.csv', ...argv], '0', terminal, engine, new EventEmitter());
     return { code, out: out.join(''), err: err.join('') };

@@ -8,6 +8,7 @@ import { exitCodeOf } from '../../../src/cli/exitCodes';
 import { runCommandLine } from '../../../src/cli/program';
 import { RavlError } from '../../../src/shared/errors';
 import { analyzeResult } from '../../fixtures/analyzeResult';
+import { fakeEngine } from '../../fixtures/fakeEngine';
 
 let cwd: string;
 beforeEach(() => {
@@ -27,15 +28,13 @@ interface Outcome {
 async function ravl(argv: readonly string[], engine: Partial<Engine> = {}, signals = new EventEmitter()): Promise<Outcome> {
   const [out, err]: [string[], string[]] = [[], []];
   let request: AnalyzeRequest | undefined;
-  const fake: Engine = {
+  const fake = fakeEngine({
+    ...engine,
     analyze: (given, report, signal) => {
       request = given;
       return engine.analyze?.(given, report, signal) ?? Promise.resolve(analyzeResult());
     },
-    inspect: engine.inspect ?? (() => Promise.reject(new Error('not wired'))),
-    tableColumns: engine.tableColumns ?? (() => Promise.resolve(['image', 'label'])),
-    tableLabels: engine.tableLabels ?? (() => Promise.resolve(['cat', 'dog'])),
-  };
+  });
   const terminal = { stdout: { write: (text: string) => out.push(text) }, stderr: { write: (text: string) => err.push(text) }, env: {}, cwd, now: () => 0 };
   const code = await runCommandLine(argv, '1.2.3', terminal, fake, signals);
   return { code, out: out.join(''), err: err.join(''), ...(request ? { request } : {}) };
