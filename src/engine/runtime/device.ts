@@ -81,7 +81,8 @@ function candidates(): ExecutionDevice[] {
   return (['cuda', 'dml', 'coreml', 'webgpu'] as const).filter((device) => built.has(device) && !(device === 'webgpu' && blind));
 }
 
-async function probe(device: ExecutionDevice, open: SessionOpener): Promise<void> {
+/** Opens a session of one node on a device. Throws RavlError `device-unavailable` where that does not work. */
+export async function probe(device: ExecutionDevice, open: SessionOpener = openSession): Promise<void> {
   if (!listSupportedBackends().some(({ name }) => name === device)) throw deviceUnavailable(device, 'onnxruntime was built without it for this system');
   if (device === 'webgpu' && process.platform === 'linux' && vulkanDrivers() === 'none') throw deviceUnavailable(device, 'this machine has no Vulkan driver');
   try {

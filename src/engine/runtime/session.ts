@@ -37,7 +37,7 @@ export type Feeds = Readonly<Record<string, Tensor>>;
 export interface GraphSession {
   readonly inputs: readonly SessionValue[];
   readonly outputs: readonly SessionValue[];
-  readonly device: ExecutionDevice;
+  readonly device: ExecutionDevice | 'tensorflow';
   /** Runs the whole graph and returns all outputs, in CPU memory. Blocks the thread while it computes. */
   run(feeds: Feeds): Promise<Record<string, Tensor>>;
   /** Frees native memory; further calls do nothing. */
