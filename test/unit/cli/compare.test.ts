@@ -156,6 +156,15 @@ describe('evaluate', () => {
     expect(await asked('other', '--validation', 'w.csv', '--class', 'a', '--class', 'b')).toMatchObject({ baseDir: cwd, run: null, config: { data: { validation: 'w.csv' }, classes: ['a', 'b'] } });
   });
 
+  it('looks for the run beside the config', async () => {
+    file('project/ravl.yaml', 'checkpoint: clip\ndata: { validation: v.csv }\n');
+    const looked: (readonly string[])[] = [];
+    const engine = fakeEngine({ findRun: (_, __, roots) => (looked.push(roots), Promise.resolve(run('first', 'analyze'))), evaluate: () => Promise.resolve(evaluation) });
+    const terminal = { stdout: { write: () => true }, stderr: { write: () => true }, env: {}, cwd, now: () => 0 };
+    expect(await runCommandLine(['evaluate', 'project/ravl.yaml', '--run', 'first'], '0', terminal, engine, new EventEmitter())).toBe(0);
+    expect(looked).toEqual([[join(cwd, 'project')]]);
+  });
+
   it('prints one JSON object without a line for every image', async () => {
     const { out } = await ravl(['evaluate', 'first', '--json'], [run('first', 'analyze')]);
     const json = JSON.parse(out) as Record<string, unknown>;
@@ -185,6 +194,7 @@ describe('the summary of a comparison', () => {
     expect(shown).toMatch(/^overall +160 +58\.8% +73\.8% +\+15\.0 \[.*\] +\.005$/m);
     expect(shown).toMatch(/^worst group +15\.0% +50\.0% +\+35\.0 \[/m);
     expect(shown).toMatch(/^gap G_c of #1 +1\.550 +0\.450 +-1\.10 \[/m);
+    expect(shown).toMatch(/class, worst change first.*\none .*\nnine .*\n\n/);
     expect(shown).toMatch(/^nine without +40 +15\.0% +75\.0% +\+60\.0/m);
   });
 

@@ -65,6 +65,10 @@ describe('comparePredictions', () => {
       ['nine', null, false],
       ['nine', 'absent', false],
     ]);
+    // A loss that chance could explain comes after a smaller one that it could not.
+    const small = compare([{ label: 0, red: 1, kept: 2, gained: 0, lost: 3, wrong: 0 }, { label: 0, red: 0, kept: 100, gained: 0, lost: 0, wrong: 0 }, { label: 1, red: 1, kept: 60, gained: 0, lost: 40, wrong: 0 }]);
+    expect(small.regressions.map(({ label, feature, certain }) => [label, feature, certain])).toEqual([['one', null, true], ['nine', 'present', false], ['nine', null, false]]);
+    expect(small.regressions[1]!.difference).toBeLessThan(small.regressions[0]!.difference);
     expect(doubtful.summary).toMatch(/^The accuracy of the weakest group fell from 71\.4% to 25\.0%\..*1 class and 1 group got worse beyond chance, most of all “one” with ‹red, crimson›, from 100\.0% to 25\.0%\.$/);
   });
 
@@ -123,6 +127,11 @@ describe('degenerate comparisons', () => {
     expect(result.worstGroup!.after.label).toBe('one');
     expect(result.regressions.filter(({ label }) => label === 'two').map(({ feature }) => feature)).toEqual([null]);
     expect(compare(few, { classes: ['nine', 'one', 'two'], minSupport: 4 }).worstGroup!.after).toMatchObject({ label: 'two', feature: 'present', accuracy: 0 });
+  });
+
+  it('take the first of equally weak groups: by feature, then class, with the feature before without it', () => {
+    const even = [0, 1].flatMap((label) => ([1, 0] as const).map((side) => ({ label, red: side, kept: 5, gained: 0, lost: 0, wrong: 5 })));
+    expect(compare(even).worstGroup).toMatchObject({ before: { label: 'nine', rank: 1, feature: 'present' }, after: { label: 'nine', rank: 1, feature: 'present' } });
   });
 
   it('of one image compare it', () => {

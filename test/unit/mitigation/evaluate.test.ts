@@ -19,7 +19,7 @@ let images: PlantedImage[];
 
 beforeAll(async () => {
   await writePlantedClip(join(base, 'clip'));
-  images = await writePlantedDataset(base, { images: 60, seed: 4 });
+  images = await writePlantedDataset(base, { images: 62, seed: 4 });
 });
 
 /** Where each class points in the planted embedding space (see plantedClip.ts). */
@@ -49,11 +49,11 @@ describe('evaluateCheckpoint', () => {
     expect(result.images).toEqual(images.map(({ image }) => image));
     expect(Array.from(result.predictions)).toEqual(predicted);
     const truth = images.map(({ label }) => plantedClasses.indexOf(label));
-    expect(result.overall).toBeCloseTo(predicted.filter((y, i) => y === truth[i]).length / 60, 12);
+    expect(result.overall).toBeCloseTo(predicted.filter((y, i) => y === truth[i]).length / 62, 12);
     const losses = similarities.map((row, i) => -Math.log(Math.exp(row[truth[i]!]! / 0.07) / row.reduce((sum, s) => sum + Math.exp(s / 0.07), 0)));
-    expect(result.loss).toBeCloseTo(losses.reduce((a, b) => a + b) / 60, 4);
+    expect(result.loss).toBeCloseTo(losses.reduce((a, b) => a + b) / 62, 4);
     expect(result).toMatchObject({ groups: [], features: [], worstGroup: null, device: { used: 'cpu' } });
-    expect(result.perClass.map(({ label, n }) => [label, n])).toEqual(plantedClasses.map((label) => [label, 15]));
+    expect(result.perClass.map(({ label, n }) => [label, n])).toEqual(plantedClasses.map((label) => [label, images.filter((image) => image.label === label).length]));
     expect(result.worstClass.accuracy).toBe(Math.min(...result.perClass.map(({ accuracy }) => accuracy)));
   });
 
@@ -89,6 +89,8 @@ describe('evaluateCheckpoint', () => {
     const result = await evaluateCheckpoint({ ...some, skipUnreadable: true }, (event: ProgressEvent) => void (event.type === 'note' && notes.push(event.text)), never);
     expect(result.images).toEqual([first.image, second.image]);
     expect(notes.join(' ')).toMatch(/gone\.png.*Skipped: .*broken\.png/);
+    await writeFile(join(base, 'last.csv'), `image,label\n${first.image},${first.label}\nbroken.png,one\n`);
+    await expect(evaluateCheckpoint({ ...some, config: { ...some.config, data: { ...config.data, validation: 'last.csv' } } }, quiet, never)).rejects.toMatchObject({ code: 'dataset-image-unreadable' });
     await writeFile(join(base, 'none.csv'), 'image,label\nbroken.png,one\n');
     await expect(evaluateCheckpoint({ ...some, config: { ...some.config, data: { ...config.data, validation: 'none.csv' } }, skipUnreadable: true }, quiet, never)).rejects.toMatchObject({ code: 'dataset-nothing-left' });
   });
@@ -101,7 +103,7 @@ describe('evaluateCheckpoint', () => {
     }, controller.signal);
     await expect(stopping).rejects.toMatchObject({ name: 'AbortError' });
     await evaluateCheckpoint(request, (event) => void (event.type === 'progress' && event.phase === 'embed' && done.push(event.done)), never);
-    expect(done.at(-1)).toBe(60);
+    expect(done.at(-1)).toBe(62);
     expect(done).toEqual([...new Set(done)].sort((a, b) => a - b));
   });
 });

@@ -60,6 +60,15 @@ describe('renderComparison', () => {
     expect(finding).not.toContain('Discovery, run again');
   });
 
+  it('lists classes by how much the feature moved them before, and folds away what chance could explain', () => {
+    const cells = [{ label: 0, red: 1, kept: 10, gained: 0, lost: 0, wrong: 0 }, { label: 0, red: 0, kept: 8, gained: 1, lost: 1, wrong: 0 }, { label: 1, red: 1, kept: 1, gained: 0, lost: 0, wrong: 9 }, { label: 1, red: 0, kept: 9, gained: 0, lost: 1, wrong: 0 }] as const;
+    const doubtful = render(exampleComparison(cells));
+    expect(textOf(sectionOf(doubtful, 'findings'))).toMatch(/one with it .*one without it .*nine with it .*nine without it/);
+    const section = sectionOf(doubtful, 'regressions');
+    expect(textOf(section)).toMatch(/No class and no group got worse beyond chance\. .*2 classes and groups lower by an amount that chance could explain/);
+    expect(section.indexOf('<table')).toBeGreaterThan(section.indexOf('<details>'));
+  });
+
   it('draws how training went, with the best epoch marked, and no curves without metrics', () => {
     const section = sectionOf(page, 'curves');
     expect(section.match(/<svg/g)).toHaveLength(2);
@@ -77,7 +86,7 @@ describe('renderComparison', () => {
 
   it('shows the flipped images, those that became wrong first', () => {
     const section = sectionOf(page, 'flipped');
-    expect(textOf(section)).toMatch(/Right before, wrong now 22 .*Wrong before, right now 32 of 46/);
+    expect(textOf(section)).toMatch(/Right before, wrong now 22 nine ✗ now one .*Wrong before, right now 32 of 46 ✓ nine was one/);
     expect(section).toContain('alt="nine, predicted nine before and one now (images/38.png)"');
     expect(section.match(/<img /g)).toHaveLength(22 + 32);
     expect(flippedPictures(comparison).wrongToRight).toHaveLength(32);
@@ -130,6 +139,11 @@ describe('lineChart', () => {
     expect(x1 - x0).toBeCloseTo(x2 - x1, 1);
     expect(y0 - y1).toBeCloseTo(y1 - y2, 1);
     expect(y2).toBeLessThan(y0);
+    // From the left end of the axes to the right end, from the bottom to the top.
+    const [left, right] = /class="grid" d="M([\d.]+) [\d.]+H([\d.]+)"/.exec(markup)!.slice(1).map(Number);
+    expect([x0, x2]).toEqual([left, right]);
+    const heights = [...markup.matchAll(/class="grid" d="M[\d.]+ ([\d.]+)H/g)].map((match) => Number(match[1]));
+    expect([y0, y2]).toEqual([Math.max(...heights), Math.min(...heights)]);
   });
 
   it('draws ten thousand points as fewer, the last among them, and names that do not overlap', () => {
