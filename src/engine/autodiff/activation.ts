@@ -51,6 +51,12 @@ export const activation: Rules = {
     const size = g.add(g.mul(x, g.sign(x)), 1);
     return [g.div(dy, g.mul(size, size))];
   },
+  Swish(site) {
+    const { g, x, dy } = site;
+    const scaled = g.mul(x, site.float('alpha', 1));
+    const gate = g.sigmoid(scaled);
+    return [g.mul(dy, g.mul(gate, g.add(g.mul(scaled, g.sub(1, gate)), 1)))];
+  },
   Mish({ g, x, dy }) {
     const t = g.tanh(g.op('Softplus', [x], x.dims));
     return [g.mul(dy, g.add(t, g.mul(g.mul(x, g.sub(1, g.mul(t, t))), g.sigmoid(x))))];

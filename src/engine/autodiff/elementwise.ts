@@ -35,6 +35,7 @@ export const elementwise: Rules = {
   },
   Identity: ({ dy }) => [dy],
   Cast: ({ g, x, dy }) => [g.cast(dy, x.dtype)],
+  CastLike: ({ g, x, dy }) => [g.cast(dy, x.dtype)],
   Dropout(site) {
     // Input 2 is training_mode, from opset 12 on; left out, or false, the operator is the identity.
     if (site.constant(2)?.some(Boolean)) throw site.unsupported('training_mode = true');

@@ -13,6 +13,7 @@ export const normalization: Rules = {
   LayerNormalization: layerNormalization,
   GroupNormalization: groupNormalization,
   InstanceNormalization: instanceNormalization,
+  RMSNormalization: rmsNormalization,
   LpNormalization: lpNormalization,
 };
 
@@ -72,6 +73,18 @@ function channelNormalization(site: Site, axes: readonly number[]): readonly Val
   const { normalised, backward } = normalise(g, x, axes, site.float('epsilon', 1e-5));
   const sum = (value: Value) => g.reshape(g.unbroadcast(value, channelwise), [x.dims[1]!]);
   return [backward(g.mul(dy, g.reshape(operands[1]!, channelwise))), sum(g.mul(dy, normalised)), sum(dy)];
+}
+
+/** y = scale · x / sqrt(mean(x²) + ε) over the axes from `axis` on (ONNX opset 23). */
+function rmsNormalization(site: Site): readonly Value[] {
+  const { g, operands, x, dy } = site;
+  const scale = operands[1]!;
+  const axes = [...x.dims.keys()].slice(axis(site.int('axis', -1), x.dims.length));
+  const inverse = g.div(1, g.sqrt(g.add(g.reduceMean(g.mul(x, x), axes), site.float('epsilon', 1e-5))));
+  const normalised = g.mul(x, inverse);
+  const scaled = g.mul(dy, scale);
+  const along = g.mul(normalised, g.reduceMean(g.mul(scaled, normalised), axes));
+  return [g.mul(inverse, g.sub(scaled, along)), g.unbroadcast(g.mul(dy, normalised), scale.dims)];
 }
 
 /** y = x / ‖x‖₂ along one axis. */

@@ -1,4 +1,5 @@
 import { activation } from './activation';
+import { attention } from './attention';
 import { convolution } from './convolution';
 import { elementwise } from './elementwise';
 import { indexing } from './indexing';
@@ -16,6 +17,7 @@ export const rules: Rules = {
   ...activation,
   ...reduce,
   ...matrix,
+  ...attention,
   ...convolution,
   ...normalization,
   ...pooling,

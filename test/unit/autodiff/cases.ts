@@ -166,6 +166,7 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
   Where: broadcast(2).map(([x, y]) => ({ inputs: [{ dims: [1, 1], bools: [x!.length % 2 === 0] }, { dims: x! }, { dims: y! }] })),
   Identity: one(),
   Cast: dims().map((shape) => ({ inputs: [{ dims: shape }], attributes: { to: 11 } })),
+  CastLike: dims().map((shape) => ({ inputs: [{ dims: shape }, { dims: [1], floats: [0] }] })),
   Dropout: fc.oneof(one(), dims().map((shape) => ({ inputs: [{ dims: shape }, undefined, { dims: [], bools: [false] }] }))),
   Relu: one(),
   LeakyRelu: one({}, { attributes: { alpha: 0.3 }, opset: 16, float32: 'smooth' }).map((each) => ({ ...each, inputs: each.inputs.map((x) => ({ ...x!, spread: true })) })),
@@ -179,6 +180,7 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
   Tanh: one(),
   Softplus: one({}, smooth),
   Softsign: one({ spread: true }, smooth),
+  Swish: one({}, { ...smooth, attributes: { alpha: 1.3 }, opset: 24 }),
   Mish: one({}, { ...smooth, opset: 18 }),
   Gelu: fc.tuple(dims(), fc.constantFrom('none', 'tanh')).map(([shape, approximate]) => ({ inputs: [{ dims: shape }], attributes: { approximate }, opset: 20, ...smooth })),
   Softmax: softmaxes(),
@@ -209,6 +211,17 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
       attributes: { transA: Number(transA), transB: Number(transB), alpha: { float: 0.7 }, beta: { float: 1.3 } },
     };
   }),
+  Attention: given(
+    ...([
+      { inputs: [shaped(2, 2, 3, 2), shaped(2, 2, 4, 2), shaped(2, 2, 4, 3)] },
+      { inputs: [shaped(2, 2, 3, 2), shaped(2, 2, 4, 2), shaped(2, 2, 4, 3), shaped(3, 4)], attributes: { scale: { float: 0.3 } } },
+      { inputs: [shaped(1, 2, 3, 2), shaped(1, 2, 3, 2), shaped(1, 2, 3, 2), shaped(1, 2, 3, 3)], attributes: { is_causal: 1 } },
+      { inputs: [shaped(1, 1, 2, 2), shaped(1, 1, 3, 2), shaped(1, 1, 3, 2), { dims: [2, 3], bools: [true, false, true, true, true, false] }] },
+      // Four heads of queries share two of keys and values.
+      { inputs: [shaped(2, 4, 2, 2), shaped(2, 2, 3, 2), shaped(2, 2, 3, 2)] },
+      { inputs: [shaped(2, 2, 8), shaped(2, 3, 4), shaped(2, 3, 4), shaped(2, 4, 2, 3)], attributes: { q_num_heads: 4, kv_num_heads: 2 } },
+    ] as Draft[]).map((each) => ({ ...each, opset: 23, ...smooth })),
+  ),
   Einsum: given(
     { inputs: [shaped(2, 3), shaped(3, 2)], attributes: { equation: 'ij,jk->ik' } },
     { inputs: [shaped(2, 2, 3, 2), shaped(2, 2, 1, 2)], attributes: { equation: 'bhid, bhjd -> bhij' } },
@@ -257,6 +270,9 @@ export const cases: Readonly<Record<string, Draw | Ways>> = {
     ...smooth,
   })),
   InstanceNormalization: fc.tuple(size, size, size).map(([n, c, side]) => ({ inputs: [shaped(n, c, side, 2), shaped(c), shaped(c)], attributes: { epsilon: 0.1 }, ...smooth })),
+  RMSNormalization: dims(1).chain((shape) =>
+    fc.nat({ max: shape.length - 1 }).map((from) => ({ inputs: [{ dims: shape }, shaped(...shape.slice(from))], attributes: { axis: from - shape.length, epsilon: 0.1 }, opset: 23, ...smooth })),
+  ),
   LpNormalization: dims(1).map((shape) => ({ inputs: [{ dims: shape, range: [0.5, 2] as const }], attributes: { axis: 0, p: 2 } })),
   MaxPool: maxPools,
   AveragePool: averagePools,

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { differentiate } from '../../../src/engine/autodiff/differentiate';
+import { trainableInputs } from '../../../src/engine/autodiff/trainableInputs';
 import { openCheckpoint } from '../../../src/engine/checkpoint/checkpoint';
 import { checkpointFiles } from '../../../src/engine/checkpoint/checkpointFiles';
 import { model, node, tensorProto, valueInfo } from '../../../src/engine/onnx/build';
@@ -13,6 +15,7 @@ import type { Model } from '../../../src/engine/onnx/readModel';
 import type { ModelProto, TensorProto } from '../../../src/engine/onnx/schema';
 import { writeFolderAtomically } from '../../../src/engine/run/atomic';
 import { openSession, Tensor } from '../../../src/engine/runtime/session';
+import { staticGraph } from '../../../src/engine/runtime/staticGraph';
 import { tinyDim, tinySize, writeTinyClip, type TinyClipOptions } from '../../fixtures/tinyClip';
 import { shifted, weightsOf } from '../../fixtures/trainedWeights';
 
@@ -82,6 +85,17 @@ describe('float32Model', () => {
     const initializer = widened.proto.graph.initializer.map((tensor) => (trained.has(tensor.name) ? tensorProto(tensor.name, tensor.dims.map(Number), trained.get(tensor.name)!) : tensor));
     const ideal = await embed({ ...widened, proto: { ...widened.proto, graph: { ...widened.proto.graph, initializer } } }, output, { pixel_values: float32Pixels });
     expect(difference(await embed(written.image.model, output, { pixel_values: float16Pixels }), ideal)).toBeLessThan(20 * 2 ** -11);
+  });
+
+  it('can be differentiated in every weight, as the float32 model can', async () => {
+    const half = await float32Model((await open({ image: 'vit', dtype: 'float16', seed: 5 })).image.model);
+    const names = [...(await weightsOf(half)).keys()];
+    const { proto, shapes } = await staticGraph({ ...half, proto: trainableInputs(half.proto, names) }, { pixel_values: dims });
+    const loss = node('ReduceSum', ['image_embeds'], ['loss'], { keepdims: 0 });
+    const whole = { ...proto, graph: { ...proto.graph, node: [...proto.graph.node, loss], output: [valueInfo('loss', 'float32', [])] } };
+    const gradients = differentiate(whole, new Map([...shapes, ['loss', []]]), { loss: 'loss', wrt: names });
+    expect(gradients.graph.output).toHaveLength(names.length + 1);
+    await (await openSession(encodeModel(gradients), { externalFolder: half.folder })).release();
   });
 
   it('turns every place that names the element type', async () => {
