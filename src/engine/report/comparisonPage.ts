@@ -113,10 +113,11 @@ function epochTable(epochs: readonly EpochMetrics[]): Html {
   return html`<div class="scroll"><table><thead><tr><th class="number" scope="col">Epoch</th><th class="number" scope="col">Step</th><th class="number" scope="col">Validation loss</th><th class="number" scope="col">Overall</th><th class="number" scope="col">Weakest</th><th scope="col">Which</th><th scope="col"></th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-function readingSection({ findings, perClass, minSupport, images }: Comparison, { choseEpoch }: ComparisonRun): Html {
+function readingSection({ findings, perClass, minSupport, images, discovery }: Comparison, { choseEpoch }: ComparisonRun): Html {
   const chosen = choseEpoch
-    ? 'The epoch that was kept was chosen on these very images, so the figures after training lean to the good side. Compare on labelled images that training never saw: ravl compare with another table.'
+    ? 'The epoch that was kept was chosen on these very images, so the figures after training lean to the good side. Compare on labelled images that training never saw: ravl compare with --validation.'
     : 'Were these images used to choose the checkpoint or its settings, the figures after training lean to the good side; images that were kept apart tell more.';
+  const another = discovery ? `Run ${shown(discovery.run, 80)} looked for one.` : 'Run the analysis on the new checkpoint to find out.';
   return html`<section aria-labelledby="reading" class="reading"><h2 id="reading">How to read this page</h2>
 <p>Both checkpoints classified the same ${counted(images, 'image')} with the same prompts. A <em>group</em> is a class with a feature, or without it; its images are those that the analysis before training found, before and after alike.</p>
 <ul>
@@ -125,7 +126,7 @@ function readingSection({ findings, perClass, minSupport, images }: Comparison, 
 <li><b>Change and interval</b>: what counts is the images that flipped, in either direction (Bonett and Price's interval for paired proportions; McNemar's exact p). For the weakest group, the weakest class and G<sub>c</sub> the interval is a bootstrap over images.</li>
 <li><b>Bold is not proof</b>: intervals are 95% each and not widened for the ${counted(perClass.length, 'class', 'classes')}${findings.length > 0 && html` and ${counted(2 * findings.length * perClass.length, 'group')}`} looked at. Of 40 that did not change, one will look worse.</li>
 </ul>
-<p><b>What this page cannot tell.</b> ${chosen} It speaks of these classes and prompts; what the model knew beyond them may have faded unseen. A closed gap means that this feature, as it was found, no longer decides; the model may lean on another one now, so run the analysis again on the new checkpoint.</p></section>`;
+<p><b>What this page cannot tell.</b> ${chosen} It speaks of these classes and prompts; what the model knew beyond them may have faded unseen. A closed gap means that this feature, as it was found, no longer decides; the model may lean on another one now. ${another}</p></section>`;
 }
 
 function footer(comparison: Comparison, run: ComparisonRun): Html {

@@ -58,6 +58,7 @@ describe('renderComparison', () => {
     const again = exampleComparison(mendedCells, { discovery: { summary: { run: 'r', flaggedBefore: 1, flaggedAfter: 0, strongest: null }, stillFlagged: new Map([[1, false]]) } });
     expect(textOf(sectionOf(render(again), 'findings'))).toContain('Discovery, run again no longer flags it');
     expect(finding).not.toContain('Discovery, run again');
+    expect([textOf(render(again)), text].map((each) => /may lean on another one now\. (.*?)\. /.exec(each)![1])).toEqual(['Run r looked for one', 'Run the analysis on the new checkpoint to find out']);
   });
 
   it('lists classes by how much the feature moved them before, and folds away what chance could explain', () => {
