@@ -70,7 +70,7 @@ function exported(): Exported[] {
     return [];
   }
   const script = fileURLToPath(new URL('../fixtures/torchNets.py', import.meta.url));
-  return JSON.parse(execFileSync(python, [script, folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })) as Exported[];
+  return JSON.parse(execFileSync(python, ['-B', script, folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })) as Exported[];
 }
 
 /** The embedding, and the gradients of Σ embedding · cotangent, gathered by the weights they belong to. */
