@@ -15,6 +15,7 @@ const parts: Record<string, () => Promise<void>> = {
   b: async () => (await import('./clustering')).benchExactClustering(),
   c: async () => (await import('./clustering')).benchSampledClustering(),
   d: async () => (await import('./memory')).benchMemory(),
+  e: async () => (await import('./training')).benchTraining(),
 };
 
 const asked = process.argv.slice(2);

@@ -11,14 +11,14 @@ import { partModel, wordTokenizer, writeJson, writeOnnx } from '../fixtures/tiny
  * CLIP checkpoints with image encoders of the usual size and seeded weights: they compute nothing sensible, in the time
  * that sensible ones take. The text encoder is as small as can be.
  */
-export type LargeClip = 'ViT-B/32' | 'ResNet-50';
+export type LargeClip = 'ViT-B/32' | 'ViT-Ti/16' | 'ResNet-50';
 
 const size = 224;
 const dim = 512;
 
 export async function writeLargeClip(folder: string, kind: LargeClip): Promise<void> {
   const vision = graphWriter(1, 'float32', 'vision_model');
-  const output = kind === 'ViT-B/32' ? vit(vision) : resnet(vision);
+  const output = kind === 'ResNet-50' ? resnet(vision) : vit(vision, kind === 'ViT-B/32' ? [768, 12, 32] : [192, 3, 16]);
   const text = graphWriter(2, 'float32', 'text_model');
   const words = text.op('Gather', [random(text, 'token_embedding', [8, dim]), 'input_ids'], { axis: 0 });
   const textOutput = l2Normalise(text, text.op('ReduceMean', [words], { axes: [1], keepdims: 0 }), 'text_embeds');
@@ -43,10 +43,10 @@ export async function writeLargeClip(folder: string, kind: LargeClip): Promise<v
   });
 }
 
-/** 87.9 M parameters: 12 blocks of 768, 12 heads, 49 patches and a class token. */
-function vit(w: GraphWriter): string {
-  const [width, heads, tokens] = [768, 12, (size / 32) ** 2 + 1];
-  const patch = w.op('Conv', ['pixel_values', random(w, 'patch', [width, 3, 32, 32])], { kernel_shape: [32, 32], strides: [32, 32] });
+/** 12 blocks and a class token. ViT-B/32: 87.9 M parameters, 49 patches; ViT-Ti/16: 5.6 M, 196 patches. */
+function vit(w: GraphWriter, [width, heads, side]: readonly [width: number, heads: number, patch: number]): string {
+  const tokens = (size / side) ** 2 + 1;
+  const patch = w.op('Conv', ['pixel_values', random(w, 'patch', [width, 3, side, side])], { kernel_shape: [side, side], strides: [side, side] });
   const patches = w.op('Transpose', [w.op('Reshape', [patch, w.ints([0, width, -1])])], { perm: [0, 2, 1] });
   const batch = w.op('Slice', [w.op('Shape', ['pixel_values']), w.ints([0]), w.ints([1])]);
   const cls = w.op('Expand', [random(w, 'class', [1, 1, width]), w.op('Concat', [batch, w.ints([1, width])], { axis: 0 })]);
