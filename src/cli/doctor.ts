@@ -19,6 +19,9 @@ export function machineText({ node, platform, arch, cores, memory, devices, auto
     ],
     'll',
   );
-  const rows = devices.flatMap(({ name, works, reason, hint }) => [[name, works ? 'yes' : 'no', plain(reason)], ...(hint ? [['', '', plain(hint)]] : [])]);
+  const rows = devices.flatMap(({ name, works, reason, hint }) => {
+    const row = [name, works ? 'yes' : 'no', plain(reason)];
+    return hint ? [row, ['', '', plain(hint)]] : [row];
+  });
   return `${[...facts, '', ...aligned([['device', 'works', ''], ...rows], 'lll')].join('\n')}\n`;
 }

@@ -1,6 +1,7 @@
 /** What this machine can run, and why not the rest: one trial a device, nothing is kept. */
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { RavlError } from '../../shared/errors';
+import type * as device from './device';
 import { tidy } from './errors';
 import { loadTensorFlow, usesGpu } from './tensorflow/backend';
 import { vulkanDrivers } from './vulkan';
@@ -28,7 +29,7 @@ export interface MachineReport {
 }
 
 /** What is asked of device.ts. It loads onnxruntime, and whether that works is the first question. */
-type Devices = Pick<typeof import('./device'), 'chooseDevice' | 'probe'>;
+type Devices = Pick<typeof device, 'chooseDevice' | 'probe'>;
 
 /** Tries every device. What does not work is no error here but what it reports. */
 export async function examineMachine(
@@ -61,20 +62,23 @@ async function examineOnnxruntime(load: () => Promise<Devices>): Promise<Pick<Ma
   const findings: DeviceFinding[] = [];
   for (const name of devices) {
     const fault = await loaded.probe(name).then(() => undefined, told);
-    findings.push({ name, works: fault === undefined, reason: fault?.replace(`The device ${name} cannot be used: `, '') ?? remark(name), hint: '' });
+    const reason = fault?.replace(`The device ${name} cannot be used: `, '') ?? remark(name);
+    findings.push({ name, works: fault === undefined, reason, hint: '' });
   }
   return { devices: findings, auto: await loaded.chooseDevice('auto') };
 }
 
 /** The adapter of SwiftShader or Mesa's lavapipe computes on the CPU. */
 function remark(device: string): string {
-  return device === 'webgpu' && process.platform === 'linux' && vulkanDrivers() === 'software' ? 'on a software adapter, which is slower than the CPU' : '';
+  const software = device === 'webgpu' && process.platform === 'linux' && vulkanDrivers() === 'software';
+  return software ? 'on a software adapter, which is slower than the CPU' : '';
 }
 
 async function examineTensorFlow(load: typeof loadTensorFlow): Promise<DeviceFinding> {
   try {
     const tf = await load();
-    return { name: 'tensorflow', works: true, reason: usesGpu(tf) ? 'on a GPU' : 'on the CPU: it found no GPU with CUDA 11.2 and cuDNN 8.1', hint: '' };
+    const where = usesGpu(tf) ? 'on a GPU' : 'on the CPU: it found no GPU with CUDA 11.2 and cuDNN 8.1';
+    return { name: 'tensorflow', works: true, reason: where, hint: '' };
   } catch (error) {
     return { name: 'tensorflow', works: false, reason: told(error), hint: error instanceof RavlError ? error.hint : '' };
   }

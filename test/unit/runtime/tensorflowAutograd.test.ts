@@ -46,20 +46,29 @@ const comparisons: readonly Comparison[] = [
   { op: 'Atan', inputs: [shaped(5)], compute: (x) => tf.atan(x!) },
   { op: 'Erf', inputs: [shaped(5)], compute: (x) => tf.erf(x!) },
   { op: 'Clip', inputs: [shaped(3, 4), { dims: [], floats: [-0.7] }, { dims: [], floats: [0.9] }], compute: (x) => tf.clipByValue(x!, -0.7, 0.9) },
-  { op: 'Where', inputs: [{ dims: [2, 2], bools: [true, false, false, true] }, shaped(2, 2), shaped(2, 2)], compute: (a, b) => tf.where(tf.tensor2d([[1, 0], [0, 1]], [2, 2], 'bool'), a!, b!) },
+  {
+    op: 'Where', inputs: [{ dims: [2, 2], bools: [true, false, false, true] }, shaped(2, 2), shaped(2, 2)],
+    compute: (a, b) => tf.where(tf.tensor2d([[1, 0], [0, 1]], [2, 2], 'bool'), a!, b!),
+  },
   { op: 'Relu', inputs: [spread(3, 4)], compute: (x) => tf.relu(x!) },
   { op: 'LeakyRelu', inputs: [spread(3, 4)], attributes: { alpha: 0.3 }, compute: (x) => tf.leakyRelu(x!, 0.3) },
   { op: 'PRelu', inputs: [spread(2, 3, 4), shaped(3, 1)], compute: (x, a) => tf.prelu(x!, a!) },
   { op: 'Elu', inputs: [spread(3, 4)], compute: (x) => tf.elu(x!) },
   { op: 'Selu', inputs: [spread(3, 4)], compute: (x) => tf.selu(x!) },
-  { op: 'Celu', inputs: [spread(3, 4)], attributes: { alpha: 0.7 }, compute: (x) => tf.add(tf.relu(x!), tf.mul(tf.expm1(tf.div(tf.minimum(x!, tf.zerosLike(x!)), 0.7)), 0.7)) },
+  {
+    op: 'Celu', inputs: [spread(3, 4)], attributes: { alpha: 0.7 },
+    compute: (x) => tf.add(tf.relu(x!), tf.mul(tf.expm1(tf.div(tf.minimum(x!, tf.zerosLike(x!)), 0.7)), 0.7)),
+  },
   { op: 'Swish', inputs: [shaped(3, 4)], attributes: { alpha: 1.3 }, opset: 24, compute: (x) => tf.mul(x!, tf.sigmoid(tf.mul(x!, 1.3))) },
   { op: 'Mish', inputs: [shaped(3, 4)], opset: 18, compute: (x) => tf.mul(x!, tf.tanh(tf.softplus(x!))) },
   { op: 'Sigmoid', inputs: [shaped(3, 4)], compute: (x) => tf.sigmoid(x!) },
   { op: 'Tanh', inputs: [shaped(3, 4)], compute: (x) => tf.tanh(x!) },
   { op: 'Softplus', inputs: [shaped(3, 4)], compute: (x) => tf.softplus(x!) },
   { op: 'Softsign', inputs: [spread(3, 4)], compute: (x) => tf.div(x!, tf.add(tf.abs(x!), 1)) },
-  { op: 'HardSigmoid', inputs: [{ dims: [4, 4], range: [-5, 5] }], attributes: { alpha: 1 / 6 }, compute: (x) => tf.clipByValue(tf.add(tf.div(x!, 6), 0.5), 0, 1) },
+  {
+    op: 'HardSigmoid', inputs: [{ dims: [4, 4], range: [-5, 5] }], attributes: { alpha: 1 / 6 },
+    compute: (x) => tf.clipByValue(tf.add(tf.div(x!, 6), 0.5), 0, 1),
+  },
   { op: 'HardSwish', inputs: [{ dims: [4, 4], range: [-5, 5] }], compute: (x) => tf.mul(x!, tf.clipByValue(tf.add(tf.div(x!, 6), 0.5), 0, 1)) },
   { op: 'Gelu', inputs: [shaped(3, 4)], opset: 20, compute: (x) => tf.mul(tf.mul(x!, 0.5), tf.add(tf.erf(tf.div(x!, Math.SQRT2)), 1)) },
   { op: 'Softmax', inputs: [shaped(2, 3, 4)], compute: (x) => tf.softmax(x!) },
@@ -75,28 +84,88 @@ const comparisons: readonly Comparison[] = [
   { op: 'ReduceL2', inputs: [positive(2, 3)], attributes: { axes: [1] }, compute: (x) => tf.euclideanNorm(x!, 1, true) },
   { op: 'ReduceLogSumExp', inputs: [shaped(2, 3)], attributes: { axes: [1] }, compute: (x) => tf.logSumExp(x!, 1, true) },
   { op: 'MatMul', inputs: [shaped(2, 3, 4), shaped(2, 4, 5)], compute: (a, b) => tf.matMul(a!, b!) },
-  { op: 'Gemm', inputs: [shaped(4, 3), shaped(5, 4), shaped(5)], attributes: { transA: 1, transB: 1 }, compute: (a, b, c) => tf.add(tf.matMul(a!, b!, true, true), c!) },
-  { op: 'Attention', inputs: [shaped(2, 2, 3, 4), shaped(2, 2, 5, 4), shaped(2, 2, 5, 3)], opset: 23, compute: (q, k, v) => tf.matMul(tf.softmax(tf.div(tf.matMul(q!, k!, false, true), 2)), v!) },
-  { op: 'Einsum', inputs: [shaped(2, 2, 3, 4), shaped(2, 2, 5, 4)], attributes: { equation: 'bhid,bhjd->bhij' }, compute: (a, b) => tf.matMul(a!, b!, false, true) },
+  {
+    op: 'Gemm', inputs: [shaped(4, 3), shaped(5, 4), shaped(5)], attributes: { transA: 1, transB: 1 },
+    compute: (a, b, c) => tf.add(tf.matMul(a!, b!, true, true), c!),
+  },
+  {
+    op: 'Attention', inputs: [shaped(2, 2, 3, 4), shaped(2, 2, 5, 4), shaped(2, 2, 5, 3)], opset: 23,
+    compute: (q, k, v) => tf.matMul(tf.softmax(tf.div(tf.matMul(q!, k!, false, true), 2)), v!),
+  },
+  {
+    op: 'Einsum', inputs: [shaped(2, 2, 3, 4), shaped(2, 2, 5, 4)], attributes: { equation: 'bhid,bhjd->bhij' },
+    compute: (a, b) => tf.matMul(a!, b!, false, true),
+  },
   { op: 'Conv', inputs: [shaped(2, 3, 6, 5), shaped(4, 3, 3, 2)], compute: (x, w) => nchw(tf.conv2d(nhwc(x!), filter(w!), 1, 'valid')) },
-  { op: 'Conv', inputs: [shaped(2, 3, 7, 7), shaped(4, 3, 3, 3), shaped(4)], attributes: { strides: [2, 2], pads: [1, 1, 1, 1] }, compute: (x, w, b) => nchw(tf.add(tf.conv2d(nhwc(tf.pad(x!, [[0, 0], [0, 0], [1, 1], [1, 1]])), filter(w!), 2, 'valid'), b!)) },
-  { op: 'Conv', inputs: [shaped(2, 3, 6, 6), shaped(3, 1, 3, 3)], attributes: { group: 3 }, lowering: 'webgpu', compute: (x, w) => nchw(tf.depthwiseConv2d(nhwc(x!), tf.transpose(w!, [2, 3, 0, 1]) as Tensor4D, 1, 'valid')) },
-  { op: 'Conv', inputs: [shaped(1, 2, 3, 4, 4), shaped(3, 2, 2, 2, 2)], compute: (x, w) => tf.transpose(tf.conv3d(tf.transpose(x!, [0, 2, 3, 4, 1]) as Tensor5D, tf.transpose(w!, [2, 3, 4, 1, 0]) as Tensor5D, 1, 'valid'), [0, 4, 1, 2, 3]) },
-  { op: 'ConvTranspose', inputs: [shaped(2, 3, 3, 3), shaped(3, 2, 3, 3)], attributes: { strides: [2, 2] }, compute: (x, w) => nchw(tf.conv2dTranspose(nhwc(x!), filter(w!), [2, 7, 7, 2], 2, 'valid')) },
-  { op: 'BatchNormalization', inputs: [shaped(2, 3, 2, 2), shaped(3), shaped(3), shaped(3), positive(3)], attributes: { epsilon: 0.01 }, compute: (x, scale, bias, mean, variance) => nchw(tf.batchNorm(nhwc(x!), mean as never, variance as never, bias as never, scale as never, 0.01)) },
-  { op: 'LayerNormalization', inputs: [shaped(4, 6), shaped(6), shaped(6)], attributes: { epsilon: 0.01 }, compute: (x, scale, bias) => tf.add(tf.mul(normalised(x!, [1]), scale!), bias!) },
-  { op: 'RMSNormalization', inputs: [shaped(2, 5), shaped(5)], attributes: { epsilon: 0.01 }, opset: 23, compute: (x, scale) => tf.mul(tf.mul(x!, tf.rsqrt(tf.add(tf.mean(tf.square(x!), 1, true), 0.01))), scale!) },
-  { op: 'InstanceNormalization', inputs: [shaped(2, 3, 2, 2), shaped(3), shaped(3)], attributes: { epsilon: 0.01 }, compute: (x, scale, bias) => nchw(tf.add(tf.mul(nhwc(normalised(x!, [2, 3])), scale!), bias!)) },
-  { op: 'GroupNormalization', inputs: [shaped(2, 4, 3), shaped(4), shaped(4)], attributes: { num_groups: 2, epsilon: 0.01 }, opset: 21, compute: (x, scale, bias) => tf.add(tf.mul(tf.reshape(normalised(tf.reshape(x!, [2, 2, 6]), [2]), [2, 4, 3]), tf.reshape(scale!, [4, 1])), tf.reshape(bias!, [4, 1])) },
+  {
+    op: 'Conv', inputs: [shaped(2, 3, 7, 7), shaped(4, 3, 3, 3), shaped(4)], attributes: { strides: [2, 2], pads: [1, 1, 1, 1] },
+    compute: (x, w, b) => nchw(tf.add(tf.conv2d(nhwc(tf.pad(x!, [[0, 0], [0, 0], [1, 1], [1, 1]])), filter(w!), 2, 'valid'), b!)),
+  },
+  {
+    op: 'Conv', inputs: [shaped(2, 3, 6, 6), shaped(3, 1, 3, 3)], attributes: { group: 3 }, lowering: 'webgpu',
+    compute: (x, w) => nchw(tf.depthwiseConv2d(nhwc(x!), tf.transpose(w!, [2, 3, 0, 1]) as Tensor4D, 1, 'valid')),
+  },
+  {
+    op: 'Conv', inputs: [shaped(1, 2, 3, 4, 4), shaped(3, 2, 2, 2, 2)],
+    compute: (x, w) => {
+      const [volume, kernel] = [tf.transpose(x!, [0, 2, 3, 4, 1]) as Tensor5D, tf.transpose(w!, [2, 3, 4, 1, 0]) as Tensor5D];
+      return tf.transpose(tf.conv3d(volume, kernel, 1, 'valid'), [0, 4, 1, 2, 3]);
+    },
+  },
+  {
+    op: 'ConvTranspose', inputs: [shaped(2, 3, 3, 3), shaped(3, 2, 3, 3)], attributes: { strides: [2, 2] },
+    compute: (x, w) => nchw(tf.conv2dTranspose(nhwc(x!), filter(w!), [2, 7, 7, 2], 2, 'valid')),
+  },
+  {
+    op: 'BatchNormalization', inputs: [shaped(2, 3, 2, 2), shaped(3), shaped(3), shaped(3), positive(3)], attributes: { epsilon: 0.01 },
+    compute: (x, scale, bias, mean, variance) => nchw(tf.batchNorm(nhwc(x!), mean as never, variance as never, bias as never, scale as never, 0.01)),
+  },
+  {
+    op: 'LayerNormalization', inputs: [shaped(4, 6), shaped(6), shaped(6)], attributes: { epsilon: 0.01 },
+    compute: (x, scale, bias) => tf.add(tf.mul(normalised(x!, [1]), scale!), bias!),
+  },
+  {
+    op: 'RMSNormalization', inputs: [shaped(2, 5), shaped(5)], attributes: { epsilon: 0.01 }, opset: 23,
+    compute: (x, scale) => tf.mul(tf.mul(x!, tf.rsqrt(tf.add(tf.mean(tf.square(x!), 1, true), 0.01))), scale!),
+  },
+  {
+    op: 'InstanceNormalization', inputs: [shaped(2, 3, 2, 2), shaped(3), shaped(3)], attributes: { epsilon: 0.01 },
+    compute: (x, scale, bias) => nchw(tf.add(tf.mul(nhwc(normalised(x!, [2, 3])), scale!), bias!)),
+  },
+  {
+    op: 'GroupNormalization', inputs: [shaped(2, 4, 3), shaped(4), shaped(4)], attributes: { num_groups: 2, epsilon: 0.01 }, opset: 21,
+    compute: (x, scale, bias) => {
+      const groups = tf.reshape(normalised(tf.reshape(x!, [2, 2, 6]), [2]), [2, 4, 3]);
+      return tf.add(tf.mul(groups, tf.reshape(scale!, [4, 1])), tf.reshape(bias!, [4, 1]));
+    },
+  },
   { op: 'LpNormalization', inputs: [positive(2, 3)], attributes: { axis: 1 }, compute: (x) => tf.div(x!, tf.sqrt(tf.sum(tf.square(x!), 1, true))) },
   { op: 'GlobalMaxPool', inputs: [spread(2, 3, 3, 3)], compute: (x) => tf.max(x!, [2, 3], true) },
-  { op: 'MaxPool', inputs: [spread(2, 2, 6, 6)], attributes: { kernel_shape: [3, 3], strides: [2, 2] }, compute: (x) => nchw(tf.maxPool(nhwc(x!), 3, 2, 'valid')) },
-  { op: 'MaxPool', inputs: [spread(2, 2, 5, 5)], attributes: { kernel_shape: [2, 2] }, lowering: 'webgpu', compute: (x) => nchw(tf.maxPool(nhwc(x!), 2, 1, 'valid')) },
-  { op: 'AveragePool', inputs: [shaped(2, 2, 6, 6)], attributes: { kernel_shape: [2, 2], strides: [2, 2] }, compute: (x) => nchw(tf.avgPool(nhwc(x!), 2, 2, 'valid')) },
+  {
+    op: 'MaxPool', inputs: [spread(2, 2, 6, 6)], attributes: { kernel_shape: [3, 3], strides: [2, 2] },
+    compute: (x) => nchw(tf.maxPool(nhwc(x!), 3, 2, 'valid')),
+  },
+  {
+    op: 'MaxPool', inputs: [spread(2, 2, 5, 5)], attributes: { kernel_shape: [2, 2] }, lowering: 'webgpu',
+    compute: (x) => nchw(tf.maxPool(nhwc(x!), 2, 1, 'valid')),
+  },
+  {
+    op: 'AveragePool', inputs: [shaped(2, 2, 6, 6)], attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+    compute: (x) => nchw(tf.avgPool(nhwc(x!), 2, 2, 'valid')),
+  },
   { op: 'GlobalAveragePool', inputs: [shaped(2, 3, 4, 4)], compute: (x) => tf.mean(x!, [2, 3], true) },
-  { op: 'Resize', inputs: [shaped(1, 2, 3, 3), undefined, undefined, ints(1, 2, 6, 7)], attributes: { mode: 'linear', coordinate_transformation_mode: 'asymmetric' }, compute: (x) => nchw(tf.image.resizeBilinear(nhwc(x!), [6, 7])) },
-  { op: 'Resize', inputs: [shaped(1, 2, 3, 3), undefined, undefined, ints(1, 2, 5, 7)], attributes: { mode: 'linear', coordinate_transformation_mode: 'align_corners' }, compute: (x) => nchw(tf.image.resizeBilinear(nhwc(x!), [5, 7], true)) },
-  { op: 'Resize', inputs: [shaped(1, 2, 3, 4), undefined, undefined, ints(1, 2, 6, 8)], attributes: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }, compute: (x) => nchw(tf.image.resizeNearestNeighbor(nhwc(x!), [6, 8])) },
+  {
+    op: 'Resize', inputs: [shaped(1, 2, 3, 3), undefined, undefined, ints(1, 2, 6, 7)], attributes: { mode: 'linear', coordinate_transformation_mode: 'asymmetric' },
+    compute: (x) => nchw(tf.image.resizeBilinear(nhwc(x!), [6, 7])),
+  },
+  {
+    op: 'Resize', inputs: [shaped(1, 2, 3, 3), undefined, undefined, ints(1, 2, 5, 7)], attributes: { mode: 'linear', coordinate_transformation_mode: 'align_corners' },
+    compute: (x) => nchw(tf.image.resizeBilinear(nhwc(x!), [5, 7], true)),
+  },
+  {
+    op: 'Resize', inputs: [shaped(1, 2, 3, 4), undefined, undefined, ints(1, 2, 6, 8)], attributes: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
+    compute: (x) => nchw(tf.image.resizeNearestNeighbor(nhwc(x!), [6, 8])),
+  },
   { op: 'Reshape', inputs: [shaped(2, 6), ints(3, 4)], compute: (x) => tf.reshape(x!, [3, 4]) },
   { op: 'Flatten', inputs: [shaped(2, 3, 2)], compute: (x) => tf.reshape(x!, [2, 6]) },
   { op: 'Squeeze', inputs: [shaped(2, 1, 3), ints(1)], compute: (x) => tf.squeeze(x!, [1]) },
@@ -143,7 +212,10 @@ describe("the gradient graphs on onnxruntime agree with TensorFlow.js's own diff
       const parts = [compute(...x)].flat().map((y, index) => tf.sum(tf.mul(y, tf.tensor(weight(index), y.shape))));
       return tf.addN(parts);
     };
-    const gradients = tf.tidy(() => tf.grads(loss)(names.map((name) => tf.tensor(feeds[name]!.data as Float32Array, [...feeds[name]!.dims]))).map((gradient) => gradient.dataSync()));
+    const gradients = tf.tidy(() => {
+      const x = names.map((name) => tf.tensor(feeds[name]!.data as Float32Array, [...feeds[name]!.dims]));
+      return tf.grads(loss)(x).map((gradient) => gradient.dataSync());
+    });
     names.forEach((name, index) => {
       expect(farthest(gradients[index] as Float32Array, results[gradientName(name)]!.data), name).toBeLessThan(1e-4);
     });

@@ -46,6 +46,9 @@ describe('loadTensorFlow', () => {
 
   it('says that Node.js is too new', async () => {
     delete legacy.isNullOrUndefined;
-    await expect(loadTensorFlow(() => Promise.resolve({ default: tf }))).rejects.toMatchObject({ code: 'device-tensorflow-node', message: expect.stringContaining(`Node.js ${process.versions.node}`) as string });
+    await expect(loadTensorFlow(() => Promise.resolve({ default: tf }))).rejects.toMatchObject({
+      code: 'device-tensorflow-node',
+      message: expect.stringContaining(`Node.js ${process.versions.node}`) as string,
+    });
   });
 });

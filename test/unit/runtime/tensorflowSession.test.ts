@@ -47,6 +47,7 @@ describe('a session on TensorFlow', () => {
     const proto = linear();
     await writeFile(join(folder, 'weights.bin'), proto.graph.initializer[0]!.rawData!);
     Object.assign(proto.graph.initializer[0]!, { dataLocation: 1, externalData: [{ key: 'location', value: 'weights.bin' }], rawData: undefined });
+    proto.graph.initializer.reverse();
     const session = await openTensorFlowSession(encodeModel(proto), tf, { externalFolder: folder });
     await rm(folder, { recursive: true });
     expect([...((await session.run({ x: floats([1, 2], 0, 1) })).y!.data as Float32Array)]).toEqual([14, 25, 36]);
@@ -137,7 +138,10 @@ describe('refuses by name', () => {
   it('a form of an operator that it does not have', async () => {
     const scales = tensorProto('scales', [2], Float32Array.of(2, 2));
     const session = await openTensorFlowSession(graph([node('Resize', ['x', '', 'scales'], ['y'], { antialias: 1, mode: 'linear' })], [scales], 18), tf);
-    await expect(session.run({ x: mixed(2, 2) })).rejects.toMatchObject({ code: 'runtime-kernel-missing', message: expect.stringContaining('Resize (node "y") of the model with antialias = 1') as string });
+    await expect(session.run({ x: mixed(2, 2) })).rejects.toMatchObject({
+      code: 'runtime-kernel-missing',
+      message: expect.stringContaining('Resize (node "y") of the model with antialias = 1') as string,
+    });
     await session.release();
   });
 
@@ -152,7 +156,10 @@ describe('refuses by name', () => {
 
   it('a node whose inputs do not fit each other', async () => {
     const session = await openTensorFlowSession(graph([{ ...node('MatMul', ['x', 'x'], ['y']), name: 'square' }]), tf, { name: 'head.onnx' });
-    await expect(session.run({ x: mixed(2, 3) })).rejects.toMatchObject({ code: 'runtime-node-failed', message: expect.stringMatching(/^The node "square" \(MatMul\) of head\.onnx failed: .*inner shapes/) as string });
+    await expect(session.run({ x: mixed(2, 3) })).rejects.toMatchObject({
+      code: 'runtime-node-failed',
+      message: expect.stringMatching(/^The node "square" \(MatMul\) of head\.onnx failed: .*inner shapes/) as string,
+    });
     await session.release();
   });
 
@@ -200,6 +207,8 @@ const forms: readonly (readonly [op: string, feeds: readonly Tensor[], attribute
   ['MaxPool', [mixed(2, 2, 4, 5, 3)], { kernel_shape: [2, 3, 2], strides: [2, 1, 1], pads: [0, 1, 1, 1, 1, 0] }, 17, 2],
   ['MaxPool', [mixed(2, 2, 6, 7)], { kernel_shape: [2, 3], dilations: [3, 2], ceil_mode: 1, strides: [2, 2] }, 17, 2],
   ['MaxPool', [mixed(2, 1, 7)], { kernel_shape: [3], strides: [2], auto_pad: 'SAME_LOWER' }, 17, 2],
+  // A window that would start beyond the border.
+  ['MaxPool', [mixed(3, 3, 2)], { kernel_shape: [1], strides: [3], ceil_mode: 1 }],
   ['Conv', [mixed(1, 4, 5, 6, 4), mixed(6, 2, 2, 3, 2)], { group: 2, strides: [1, 2, 1], pads: [1, 0, 1, 0, 1, 0] }],
   ['Conv', [mixed(2, 3, 9, 9), mixed(6, 1, 3, 3)], { group: 3, strides: [2, 1], dilations: [2, 2], pads: [2, 1, 0, 2] }],
   ['ConvTranspose', [mixed(2, 4, 3, 4), mixed(4, 1, 2, 3)], { group: 2, strides: [2, 3], output_padding: [1, 2], pads: [1, 0, 1, 1], dilations: [1, 2] }],
@@ -207,6 +216,7 @@ const forms: readonly (readonly [op: string, feeds: readonly Tensor[], attribute
   ['LpNormalization', [mixed(2, 3)], { axis: 1, p: 1 }],
   ['LayerNormalization', [mixed(2, 3, 4), mixed(4), mixed(4)], {}, 17, 3],
   ['Resize', [mixed(1, 1, 2, 3), floats([0]), floats([4], 1, 1, 2.5, 1.5)], { mode: 'linear', coordinate_transformation_mode: 'pytorch_half_pixel' }],
+  ['Resize', [mixed(1, 1, 4, 3), floats([0]), floats([4], 1, 1, 0.25, 2)], { mode: 'linear', coordinate_transformation_mode: 'pytorch_half_pixel' }],
   ['ScatterND', [mixed(3, 2), whole([2, 1], -1, 0), mixed(2, 2)]],
   ['GatherND', [mixed(2, 3, 2), whole([2, 2, 1], 0, -1, 2, 1)], { batch_dims: 1 }],
 ];
@@ -225,7 +235,13 @@ describe('computes like onnxruntime', () => {
   });
 
   test('logic, a Constant in each of its attributes, and a Cast to each type', async () => {
-    const constants = [node('Constant', [], ['half'], { value_float: { float: 0.5 } }), node('Constant', [], ['ints'], { value_ints: [2, -1] }), node('Constant', [], ['row'], { value_floats: { floats: [1, -1] } }), node('Constant', [], ['one'], { value_int: 1 }), node('Constant', [], ['t'], { value: tensorProto('', [2], Float32Array.of(3, 4)) })];
+    const constants = [
+      node('Constant', [], ['half'], { value_float: { float: 0.5 } }),
+      node('Constant', [], ['ints'], { value_ints: [2, -1] }),
+      node('Constant', [], ['row'], { value_floats: { floats: [1, -1] } }),
+      node('Constant', [], ['one'], { value_int: 1 }),
+      node('Constant', [], ['t'], { value: tensorProto('', [2], Float32Array.of(3, 4)) }),
+    ];
     const proto = model({
       nodes: [
         ...constants,
@@ -248,7 +264,13 @@ describe('computes like onnxruntime', () => {
   });
 
   test('a graph with a Dropout for training only', async () => {
-    const proto = (training: boolean) => model({ nodes: [node('Dropout', ['x', '', 'training'], ['y', 'mask'])], inputs: [valueInfo('x', 'float32', [3])], outputs: [{ name: 'y' }, { name: 'mask' }], initializers: [tensorProto('training', [], Uint8Array.of(Number(training)), 'bool')] });
+    const proto = (training: boolean) =>
+      model({
+        nodes: [node('Dropout', ['x', '', 'training'], ['y', 'mask'])],
+        inputs: [valueInfo('x', 'float32', [3])],
+        outputs: [{ name: 'y' }, { name: 'mask' }],
+        initializers: [tensorProto('training', [], Uint8Array.of(Number(training)), 'bool')],
+      });
     await expectSame(proto(false), { x: mixed(3) }, 'Dropout');
     const session = await openTensorFlowSession(encodeModel(proto(true)), tf);
     await expect(session.run({ x: mixed(3) })).rejects.toMatchObject({ message: expect.stringContaining('Dropout (node "y") of the model with training_mode = true') as string });
@@ -256,7 +278,12 @@ describe('computes like onnxruntime', () => {
   });
 
   test('token ids given as int32', async () => {
-    const proto = model({ nodes: [node('Gather', ['table', 'ids'], ['y'])], inputs: [valueInfo('ids', 'int32', [3])], outputs: [valueInfo('y', 'float32', [3, 2])], initializers: [tensorProto('table', [3, 2], Float32Array.of(0, 1, 2, 3, 4, 5))] });
+    const proto = model({
+      nodes: [node('Gather', ['table', 'ids'], ['y'])],
+      inputs: [valueInfo('ids', 'int32', [3])],
+      outputs: [valueInfo('y', 'float32', [3, 2])],
+      initializers: [tensorProto('table', [3, 2], Float32Array.of(0, 1, 2, 3, 4, 5))],
+    });
     const ids = { ids: new Tensor('int32', Int32Array.of(2, 0, -1), [3]) };
     const reference = await openSession(encodeModel(proto));
     const session = await openTensorFlowSession(encodeModel(proto), tf);
