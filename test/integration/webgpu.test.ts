@@ -1,7 +1,9 @@
 /** The same findings on another device, and plain words where there is none. */
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { writePlantedClip, writePlantedDataset } from '../fixtures/plantedClip';
 import { newestFindings, ravl, runFolders, runJson, temporaryFolder } from './ravl';
@@ -48,6 +50,18 @@ describe.skipIf(!driver)('SwiftShader', () => {
     expect(facts(webgpu)).toEqual(facts(cpu));
     expect(facts(cpu)).toMatchObject([{ name: ['red', expect.any(String), expect.any(String)], attribute: 'nine' }]);
     expect(webgpu.findings.accuracy).toEqual(cpu.findings.accuracy);
+  });
+
+  it("makes the same training step as the CPU, through WebGPU's own lowerings", async () => {
+    const child = join(import.meta.dirname, '..', 'fixtures', 'stepChild.ts');
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', child], { env: { ...process.env, ...env } });
+    const results = JSON.parse(stdout) as Record<'sample' | 'vit', { device: unknown; notes: string[]; worst: number; loss: number; expected: number }>;
+    for (const { device, notes, worst, loss, expected } of Object.values(results)) {
+      expect(notes).toEqual([]);
+      expect(device).toMatchObject({ requested: 'webgpu', used: 'webgpu' });
+      expect(worst).toBeLessThan(1e-4);
+      expect(loss).toBeCloseTo(expected, 4);
+    }
   });
 
   it('is passed over by auto, which says what it runs on and why', async () => {

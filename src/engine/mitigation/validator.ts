@@ -3,6 +3,7 @@ import { accuracy, zeroShot } from '../discovery/zeroShot';
 import { encodeModel } from '../onnx/model';
 import { similarityMatrix } from '../runtime/matmul';
 import { Tensor } from '../runtime/session';
+import { crossEntropy } from './evaluate';
 import { groupAccuracies, leastAccurate, presenceOf, tableOf, type Feature } from './groupTable';
 import { imageFeeds } from './imageFeeds';
 import type { ImageStore } from './imageStore';
@@ -60,29 +61,23 @@ export async function openValidator(input: ValidationInput, runtime: StepRuntime
     embed,
     async validate() {
       const [rows, classRows] = [await embed(), await input.classRows()];
-      const { scores, predictions } = zeroShot(await similarityMatrix(rows, labels.length, classRows, input.classes.length, dim), input.classes.length, input.temperature);
-      return { predictions, metrics: metricsOf(input, scores, predictions) };
+      const similarity = await similarityMatrix(rows, labels.length, classRows, input.classes.length, dim);
+      const { predictions } = zeroShot(similarity, input.classes.length, input.temperature);
+      return { predictions, metrics: metricsOf(input, similarity, predictions) };
     },
     release: () => session.release(),
   };
 }
 
-function metricsOf({ labels, classes, features, minSupport }: ValidationInput, scores: Float32Array, predictions: Int32Array) {
+function metricsOf({ labels, classes, features, minSupport, temperature }: ValidationInput, similarity: Float32Array, predictions: Int32Array) {
   const { overall, perClass, worstClass } = accuracy(labels, predictions, classes.length);
   const byClass = new Map(perClass.map((row) => [row.class, row.accuracy]));
   const table = tableOf(presenceOf(features, labels.length), labels, predictions, features.length, classes.length);
   const group = leastAccurate(groupAccuracies(table, classes, features, minSupport)) ?? { label: classes[worstClass.class]!, feature: null, accuracy: worstClass.accuracy };
   return {
-    loss: crossEntropy(scores, labels, classes.length),
+    loss: crossEntropy(similarity, labels, classes.length, temperature),
     overall,
     worstGroup: { label: group.label, feature: group.feature, accuracy: group.accuracy },
     perClass: classes.map((_, y) => byClass.get(y) ?? null),
   };
-}
-
-/** Mean of -log of the label's score. */
-function crossEntropy(scores: Float32Array, labels: Int32Array, classes: number): number {
-  let sum = 0;
-  labels.forEach((label, i) => (sum -= Math.log(Math.max(scores[i * classes + label]!, 1e-38))));
-  return sum / labels.length;
 }

@@ -2,87 +2,24 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpoint, type Checkpoint } from '../../../src/engine/checkpoint/checkpoint';
-import { chooseFeatureMap } from '../../../src/engine/discovery/encoderGraphs';
-import { openRegionEncoder, type EncoderImage } from '../../../src/engine/discovery/regionEncoder';
-import { batchMasks, regionKind } from '../../../src/engine/mitigation/batchMasks';
+import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint';
+import { openRegionEncoder } from '../../../src/engine/discovery/regionEncoder';
 import { imageFeeds } from '../../../src/engine/mitigation/imageFeeds';
-import { lossInputs } from '../../../src/engine/mitigation/loss';
 import { cpuRuntime } from '../../../src/engine/mitigation/stepRuntime';
 import { imageTower } from '../../../src/engine/mitigation/tower';
 import { forwardGraph, stepOutputs } from '../../../src/engine/mitigation/trainingGraphs';
-import { openTrainingStep, type StepBatch, type StepResult, type StepSpec, type Weight } from '../../../src/engine/mitigation/trainingStep';
+import { openTrainingStep, type StepBatch, type StepResult, type StepSpec } from '../../../src/engine/mitigation/trainingStep';
 import { encodeModel } from '../../../src/engine/onnx/model';
-import { loadTensor } from '../../../src/engine/onnx/externalData';
-import type { Model } from '../../../src/engine/onnx/readModel';
 import { openSession, Tensor } from '../../../src/engine/runtime/session';
-import { staticGraph } from '../../../src/engine/runtime/staticGraph';
-import type { Box } from '../../../src/shared/boxes';
 import type { ImageTower } from '../../fixtures/imageTowers';
-import { unitRows } from '../../fixtures/unitRows';
-import { tinyContext, tinyDim, tinySize, writeTinyClip } from '../../fixtures/tinyClip';
+import { tinyContext, tinyDim as dim, tinySize } from '../../fixtures/tinyClip';
+import { batchOf, classNames, images, stepSpec, tinyCheckpoint, weightsOf, type Mode } from '../../fixtures/tinyStep';
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ravl-step-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const dim = tinyDim;
-const classNames = ['cat', 'dog', 'bird'];
-const boxes: Box[] = [[0, 0, 32, 32], [30, 20, 30, 40], [8, 40, 50, 20]];
-
-/** Smooth colour blobs, so that places differ; the second image has fewer regions than the others. */
-const images: EncoderImage[] = [1, 2, 3, 4, 5].map((seed) => ({
-  name: `image ${seed}`,
-  pixels: {
-    width: tinySize, height: tinySize,
-    data: Uint8Array.from({ length: 3 * tinySize ** 2 }, (_, i) => {
-      const [x, y, c] = [Math.floor(i / 3) % tinySize, Math.floor(i / 3 / tinySize), i % 3];
-      return Math.round(127 + 120 * Math.sin((x * (seed + c + 1)) / 17 + (y * (seed + 2 * c + 1)) / 23));
-    }),
-  },
-  boxes: seed === 2 ? boxes.slice(0, 1) : boxes,
-}));
-const labels = Int32Array.of(0, 1, -1, 2, 1);
-const { none, regular, spurious } = regionKind;
-const kinds = Uint8Array.of(regular, spurious, regular, regular, none, none, regular, spurious, regular, spurious, regular, regular, regular, regular, spurious);
-
-type Mode = 'roi-align' | 'tokens' | 'crop';
-
-async function open(tower: ImageTower): Promise<Checkpoint> {
-  const target = join(folder, tower);
-  await writeTinyClip(target, { image: tower });
-  return openCheckpoint(target, folder);
-}
-
-/** All weights of an encoder of more than one value, as a trainer would hold them. */
-async function weightsOf(model: Model): Promise<Weight[]> {
-  const weights = model.proto.graph.initializer.filter(({ dataType, dims }) => dataType === 1 && dims.length > 0);
-  return Promise.all(weights.map(async (tensor) => ({ name: tensor.name, dims: tensor.dims.map(Number), data: ((await loadTensor(model, tensor)).data as Float32Array).slice() })));
-}
-
-async function spec(checkpoint: Checkpoint, mode: Mode, regions: number): Promise<StepSpec> {
-  const { image, preprocessing } = checkpoint;
-  const { model } = image;
-  const split = regions > 0 ? chooseFeatureMap(await staticGraph(model, { [image.input]: [1, 3, tinySize, tinySize] }), image, { mode }) : null;
-  const weights = await weightsOf(model);
-  return {
-    image: { proto: model.proto, folder: model.folder, output: image.output, dim, trainable: weights.map(({ name }) => name), input: { name: image.input, height: tinySize, width: tinySize }, preprocessing, split },
-    shape: { batch: images.length, regions, classes: classNames.length, dim },
-    loss: { lambda: 0.8, temperature: 0.07, logitScale: checkpoint.logitScale! },
-    weights,
-  };
-}
-
-const batch: StepBatch = {
-  images,
-  inputs: {
-    ...batchMasks({ labels, kinds, regions: 3, classes: 3 }, 'distinct', 'mean'),
-    [lossInputs.captions]: unitRows(images.length, dim, 1, 3, 5),
-    [lossInputs.classes]: unitRows(classNames.length, dim, 1, 3, 6),
-  },
-};
 
 const norm = (values: ArrayLike<number>) => Math.hypot(...Array.from(values));
 function expectSameGradients(found: StepResult, expected: StepResult, tolerance: number): void {
@@ -98,9 +35,11 @@ const towers: [ImageTower, Mode][] = [['resnet', 'roi-align'], ['clip-resnet', '
 describe.each(towers)('a step of a %s with regions by %s', (tower, mode) => {
   let checkpoint: Checkpoint;
   let whole: StepSpec;
+  let batch: StepBatch;
   beforeAll(async () => {
-    checkpoint = await open(tower);
-    whole = await spec(checkpoint, mode, 3);
+    checkpoint = await tinyCheckpoint(folder, tower);
+    whole = await stepSpec(checkpoint, mode, 3);
+    batch = batchOf(whole);
   });
 
   it('embeds images and regions as discovery does', async () => {
@@ -154,7 +93,8 @@ describe.each(towers)('a step of a %s with regions by %s', (tower, mode) => {
 });
 
 it('trains without regions on the contrastive loss alone', async () => {
-  const plain = await spec(await open('resnet'), 'crop', 0);
+  const plain = await stepSpec(await tinyCheckpoint(folder, 'resnet'), 'crop', 0);
+  const batch = batchOf(plain);
   const [step, parts] = [await openTrainingStep(plain, 5, cpuRuntime), await openTrainingStep(plain, 2, cpuRuntime)];
   const expected = await step.run(batch);
   expect(expected.loss).toBe(expected.contrastive);
@@ -164,8 +104,9 @@ it('trains without regions on the contrastive loss alone', async () => {
 });
 
 it('trains the text encoder as well', async () => {
-  const checkpoint = await open('resnet');
-  const base = await spec(checkpoint, 'roi-align', 3);
+  const checkpoint = await tinyCheckpoint(folder, 'resnet');
+  const base = await stepSpec(checkpoint, 'roi-align', 3);
+  const batch = batchOf(base);
   const { text, tokenizer } = checkpoint;
   const texts = [...['a photo of a cat', 'a dog', 'a bird on a car', 'the red cat', 'two'], ...classNames.flatMap((name) => [`a photo of a ${name}`, `the ${name} .`])];
   const tokens = tokenizer.encode(texts);
