@@ -5,8 +5,9 @@ import { bindingMissing, nodeTooNew, notInstalled, notLoadable } from './errors'
 import type { TensorFlow } from './operation';
 
 /**
- * TensorFlow for Node.js on the GPU, where the person installed it; without CUDA it computes on the CPU. It is no part of the
- * installation: its install script downloads 400 MB.
+ * TensorFlow for Node.js on the GPU, where the person installed it; without CUDA it computes on the CPU. package.json does not
+ * name it: as an optional dependency its install script would fetch libtensorflow, hundreds of megabytes, wherever RaVL is
+ * installed, and as an optional peer npm drops it again without a word where that script fails.
  *
  * Throws RavlError `device-tensorflow-missing`, `device-tensorflow-incomplete` (its install script has not run),
  * `device-tensorflow-node` (Node.js 23 and later), `device-tensorflow-failed`; each says what to do.
