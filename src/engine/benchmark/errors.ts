@@ -1,0 +1,27 @@
+import { RavlError, systemCode } from '../../shared/errors';
+
+/** One factory per way the data of a benchmark, or a setting of it, can be wrong. Files are named as the person named them. */
+const datasets = "MNIST and Fashion-MNIST come as four .gz files in the IDX format; Debian's package dataset-fashion-mnist holds the latter.";
+
+export const idxMissing = (file: string, cause: unknown) =>
+  new RavlError(
+    'benchmark-idx-missing',
+    systemCode(cause) === 'ENOENT' ? `There is no file ${file}.` : `${file} cannot be read (${systemCode(cause) ?? 'unknown reason'}).`,
+    datasets,
+    { cause },
+  );
+
+export const idxDamaged = (file: string, problem: string, cause?: unknown) =>
+  new RavlError('benchmark-idx-damaged', `${file} is no whole IDX file: ${problem}.`, 'Copy or download the file again.', { cause });
+
+/** A file that is whole but not what is wanted: labels where images should be, other sizes, other numbers of images. */
+export const idxUnexpected = (file: string, problem: string) => new RavlError('benchmark-idx-unexpected', `${file} ${problem}.`, datasets);
+
+export const tooFewImages = (label: string, wanted: number, there: number) =>
+  new RavlError(
+    'benchmark-images-few',
+    `The data set has ${there} images of the class ${JSON.stringify(label)}, and ${wanted} are asked for.`,
+    'Ask for fewer images, or give more of the data set.',
+  );
+
+export const settingInvalid = (problem: string, hint: string) => new RavlError('benchmark-setting', problem, hint);
