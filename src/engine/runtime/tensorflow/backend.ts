@@ -5,9 +5,8 @@ import { bindingMissing, nodeTooNew, notInstalled, notLoadable } from './errors'
 import type { TensorFlow } from './operation';
 
 /**
- * TensorFlow for Node.js on the GPU, where the person installed it; without CUDA it computes on the CPU. package.json does not
- * name it: as an optional dependency its install script would fetch libtensorflow, hundreds of megabytes, wherever RaVL is
- * installed, and as an optional peer npm drops it again without a word where that script fails.
+ * TensorFlow for Node.js on the GPU; without CUDA it computes on the CPU. It is an optional dependency: its install script
+ * fetches libtensorflow, and where it cannot, npm leaves the package out and goes on.
  *
  * Throws RavlError `device-tensorflow-missing`, `device-tensorflow-incomplete` (its install script has not run),
  * `device-tensorflow-node` (Node.js 23 and later), `device-tensorflow-failed`; each says what to do.
