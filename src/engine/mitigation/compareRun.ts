@@ -1,15 +1,22 @@
 /** The end of a fine-tuning run: before and after on the validation images, and discovery once more on the new checkpoint. */
 import { basename, join, relative, sep } from 'node:path';
 import type { Comparison, MetricsLine } from '../../shared/comparison';
-import type { CheckpointConfig } from '../../shared/config';
+import type { CheckpointConfig, Config } from '../../shared/config';
 import type { Report } from '../../shared/progress';
+import { openCheckpoint } from '../checkpoint/checkpoint';
 import { analyze } from '../discovery/analyze';
+import { identifyInputs } from '../discovery/inputs';
+import { loadValidationData } from '../discovery/validationData';
+import { versions } from '../discovery/versions';
 import type { ComparisonRun } from '../report/comparisonPage';
 import { writeComparisonReport } from '../report/writeComparisonReport';
 import { writeFileAtomically } from '../run/atomic';
-import type { Run } from '../run/runFolder';
+import { stableJson } from '../run/fingerprint';
+import { listRuns, type Run } from '../run/runFolder';
 import { comparePredictions, type Rediscovery } from './compare';
-import { readFeatures, type RunFeature } from './features';
+import { changedMeanwhile } from './errors';
+import { evaluateCheckpoint } from './evaluate';
+import { readFeatures, readFindings, type RunFeature } from './features';
 import type { FineTuneRequest, Prepared } from './prepare';
 import type { Trained } from './trainer';
 
@@ -17,27 +24,43 @@ export interface CompareRunInput {
   readonly request: FineTuneRequest;
   readonly prepared: Prepared;
   readonly run: Run;
-  /** [images] zero-shot predictions of the validation images. */
-  readonly predictions: { readonly before: Int32Array; readonly after: Int32Array };
   /** The new checkpoint, as a config names it. */
   readonly checkpoint: CheckpointConfig;
   readonly trained: Trained;
   readonly lines: readonly MetricsLine[];
 }
 
-/** Writes comparison.json and report.html. */
+/**
+ * Writes comparison.json and report.html. Both checkpoints are measured as they lie on disk, not as training left them in
+ * memory: what is told is what `ravl compare` finds, rounding to half precision included.
+ * Throws `dataset-changed-meanwhile`, and what evaluating and discovery throw.
+ */
 export async function compareRun(input: CompareRunInput, report: Report, signal: AbortSignal): Promise<{ comparison: Comparison; reportFile: string }> {
-  const { prepared, run, predictions } = input;
+  const { prepared, run, checkpoint } = input;
   const { validation, features, config, discovery } = prepared;
+  report({ type: 'note', level: 'info', text: 'Measuring the checkpoint as it was, and the new one.' });
+  const before = await predictions(input, config.checkpoint, report, signal);
+  const after = await predictions(input, checkpoint, report, signal);
   const again = discovery ? await rediscover(input, report, signal) : undefined;
   const comparison = comparePredictions({
-    classes: validation.classes, labels: validation.labels, images: validation.table.images, ...predictions,
+    classes: validation.classes, labels: validation.labels, images: validation.table.images, before, after,
     features, minSupport: config.discovery.minSupport, seed: config.seed, ...(again ? { discovery: again } : {}),
   });
   await writeFileAtomically(join(run.folder, 'comparison.json'), `${JSON.stringify(comparison)}\n`);
   const reportFile = join(run.folder, 'report.html');
   await writeComparisonReport(reportFile, comparison, factsOf(input), input.lines, validation.table, report);
   return { comparison, reportFile };
+}
+
+/** [images] zero-shot predictions of the validation images. */
+async function predictions({ request, prepared }: CompareRunInput, checkpoint: CheckpointConfig, report: Report, signal: AbortSignal): Promise<Int32Array> {
+  const { baseDir, skipUnreadable } = request;
+  const { config, validation } = prepared;
+  // What there is to note on the data and the checkpoint was told before training.
+  const progress: Report = (event) => event.type === 'progress' && report(event);
+  const { images, labels, predictions } = await evaluateCheckpoint({ checkpoint, config, baseDir, skipUnreadable }, progress, signal);
+  if (stableJson([images, [...labels]]) !== stableJson([validation.table.images, [...validation.labels]])) throw changedMeanwhile(config.data.validation);
+  return predictions;
 }
 
 function factsOf({ request, prepared, run, trained }: CompareRunInput): ComparisonRun {
@@ -74,20 +97,29 @@ async function rediscover({ request, prepared, checkpoint }: CompareRunInput, re
   const inFolder = (path: string) => relative(baseDir, path).split(sep).join('/') || '.';
   const config = { ...prepared.config, checkpoint: typeof checkpoint === 'string' ? inFolder(checkpoint) : checkpoint };
   report({ type: 'note', level: 'info', text: 'Looking for spurious features in the new checkpoint.' });
-  const { run, findings } = await analyze({ config, baseDir, root, skipUnreadable, fresh: false }, report, signal);
-  const flagged = findings.findings.filter((finding) => finding.flagged);
-  const found = await readFeatures(run.folder, flagged.map(({ rank }) => rank!));
+  const again = (await finished(config, request)) ?? (await analyze({ config, baseDir, root, skipUnreadable, fresh: false }, report, signal)).run;
+  const { findings } = await readFindings(again.folder);
+  const flagged = findings.filter((finding) => finding.flagged);
+  const found = await readFeatures(again.folder, flagged.map(({ rank }) => rank!));
   const old = await readFeatures(before.folder, prepared.findings.map(({ rank }) => rank!));
   const [strongest] = flagged;
   return {
     summary: {
-      run: run.id,
+      run: again.id,
       flaggedBefore: before.findings.findings.filter((finding) => finding.flagged).length,
       flaggedAfter: flagged.length,
       strongest: strongest ? { rank: strongest.rank!, name: strongest.name, attribute: strongest.attribute, gap: strongest.gap, qValue: strongest.qValue } : null,
     },
     stillFlagged: new Map(old.map((feature) => [feature.rank, found.some((other) => sameFeature(feature, other))])),
   };
+}
+
+/** The analysis of the new checkpoint where a run that was killed after it goes on; there is no other of that folder. */
+async function finished(config: Config, { baseDir, root, skipUnreadable }: FineTuneRequest): Promise<{ id: string; folder: string } | undefined> {
+  const quiet: Report = () => undefined;
+  const { table } = await loadValidationData(config, baseDir, skipUnreadable, quiet);
+  const { fingerprint } = await identifyInputs(config, baseDir, await openCheckpoint(config.checkpoint, baseDir), table, versions);
+  return (await listRuns(join(root, '.ravl', 'runs'))).find((entry) => 'file' in entry && entry.file.state === 'complete' && entry.file.fingerprint === fingerprint);
 }
 
 /** Two runs number their clusters anew: a feature counts as the same where most images with either have both. */

@@ -20,23 +20,31 @@ export interface DiscoveryRun {
 
 /**
  * The run of the given id or folder name, or the newest complete one on the same inputs. `inputs` are the hashes of the checkpoint
- * and the data as they are now; a run on others is refused, naming what differs.
- * Throws `mitigation-no-discovery`, `mitigation-run-unknown`, `mitigation-other-checkpoint`, `mitigation-data-changed`.
+ * and the data as they are now, `models` the names of those that are the checkpoint's; a run on others is refused, naming
+ * what differs. Where none fits, the refused one is the newest of this checkpoint, if there is any.
+ * Throws `mitigation-no-discovery`, `mitigation-run-unknown`, `mitigation-run-unfinished`, `mitigation-other-checkpoint`,
+ * `mitigation-data-changed`, `run-artifact-damaged`.
  */
-export async function findDiscoveryRun(root: string, id: string | undefined, inputs: Readonly<Record<string, string>>): Promise<DiscoveryRun> {
+export async function findDiscoveryRun(root: string, id: string | undefined, inputs: Readonly<Record<string, string>>, models: ReadonlySet<string>): Promise<DiscoveryRun> {
   const runs = (await listRuns(root)).filter((entry): entry is Extract<RunEntry, { file: unknown }> => 'file' in entry && entry.file.kind === 'analyze');
   const complete = runs.filter(({ file }) => file.state === 'complete');
-  const run = id === undefined ? (complete.find(({ file }) => differing(file.inputs, inputs).length === 0) ?? complete[0]) : runs.find((entry) => entry.id === basename(id));
+  const changedIn = ({ file }: (typeof runs)[number]) => differing(file.inputs, inputs);
+  const otherModels = (changed: readonly string[]) => changed.filter((name) => models.has(name) || /\.onnx/.test(name));
+  const newest =
+    complete.find((entry) => changedIn(entry).length === 0) ?? complete.find((entry) => otherModels(changedIn(entry)).length === 0) ?? complete[0];
+  const run = id === undefined ? newest : runs.find((entry) => entry.id === basename(id));
   if (!run) throw id === undefined ? errors.noDiscovery() : errors.runUnknown(id, runs.map((entry) => entry.id));
   if (run.file.state !== 'complete') throw errors.runUnfinished(run.id, run.file.state);
-  const changed = differing(run.file.inputs, inputs);
-  const models = changed.filter((name) => /\.(onnx|json)\b|_data\b/.test(name));
-  if (models.length > 0) throw errors.otherCheckpoint(run.id, models);
+  const changed = changedIn(run);
+  const ofCheckpoint = otherModels(changed);
+  if (ofCheckpoint.length > 0) throw errors.otherCheckpoint(run.id, ofCheckpoint);
   if (changed.length > 0) throw errors.dataChanged(run.id, changed);
+  const config = configSchema.safeParse(run.file.config);
+  if (!config.success) throw damagedArtifact(join(run.folder, 'run.json'), 'its config is not one that this version of RaVL reads');
   return {
     id: run.id,
     folder: run.folder,
-    config: configSchema.parse(run.file.config),
+    config: config.data,
     embedding: run.file.embedding ?? { mode: 'crop', featureMap: null },
     findings: await readFindings(run.folder),
   };

@@ -17,6 +17,9 @@ export const otherCheckpoint = (id: string, files: readonly string[]) =>
 export const dataChanged = (id: string, inputs: readonly string[]) =>
   new RavlError('mitigation-data-changed', `The data has changed since the analysis ${id}: ${few(inputs)}.`, 'Run ravl analyze again, then fine-tune from that run.');
 
+export const changedMeanwhile = (source: string) =>
+  new RavlError('dataset-changed-meanwhile', `The images of ${source} are no longer those that this run started with.`, 'Restore them and run again: the run resumes; or start a new one with --fresh.');
+
 export const noFinding = (id: string, ranked: number) =>
   new RavlError(
     'mitigation-no-finding',
@@ -50,14 +53,30 @@ export const fixedBatch = (file: string, batch: number) =>
   new RavlError('checkpoint-fixed-batch', `${file} was exported for batches of exactly ${batch}, and training needs other sizes.`, 'Export it again with a free batch axis (dynamic_axes or dynamic_shapes).');
 
 export const diverged = (step: number, loss: number, learningRate: number) =>
+  new RavlError('run-diverged', `Training diverged at step ${step}: ${Number.isFinite(loss) ? 'the gradient' : 'the loss'} is not finite.`, milder(learningRate));
+
+export const validationDiverged = (step: number, learningRate: number) =>
+  new RavlError('run-diverged', `Training diverged: after step ${step} the loss on the validation images is not finite.`, milder(learningRate));
+
+const milder = (learningRate: number) =>
+  `The last good state is kept. A learning rate below ${learningRate.toPrecision(2)}, a warm-up (training.warmup) or clipping (training.clipNorm) may help.`;
+
+export const trainingMemory = (cause: unknown) =>
   new RavlError(
-    'run-diverged',
-    `Training diverged at step ${step}: ${Number.isFinite(loss) ? 'the gradient' : 'the loss'} is not finite.`,
-    `The last good state is kept. A learning rate below ${learningRate.toPrecision(2)}, a warm-up (training.warmup) or clipping (training.clipNorm) may help.`,
+    'runtime-out-of-memory',
+    'There is not enough memory for a training step, not even with one image at a time.',
+    'Close other programs, train fewer weights (training.trainable), or take a smaller training.batch. The last good state is kept.',
+    { cause },
   );
 
-export const nothingToResume = (kind: string) =>
-  new RavlError('run-nothing-to-resume', `There is no unfinished ${kind} run here to resume.`, 'Leave --resume out to start one.');
+export const startNotFinite = () =>
+  new RavlError('checkpoint-not-finite', 'The checkpoint gives scores that are not finite on the validation images, so there is nothing to train from.', 'Its weights may be damaged; ravl analyze names the images.');
+
+export const nothingToResume = (kind: string, id: string | undefined) =>
+  new RavlError('run-nothing-to-resume', `There is no unfinished ${kind} run${id === undefined ? '' : ` ${id}`} here to resume.`, 'Leave --resume out to start one.');
+
+export const resumeNewer = (id: string, newer: string) =>
+  new RavlError('run-resume-newer', `Run ${id} is not the newest unfinished one on these inputs: that is ${newer}.`, `Resume that one, or remove its folder to go on with ${id}.`);
 
 export const resumeChanged = (id: string, changed: readonly string[]) =>
   new RavlError('run-resume-changed', `Run ${id} cannot be resumed, for these have changed since: ${few(changed)}.`, 'Restore them, or leave --resume out to start a new run.');

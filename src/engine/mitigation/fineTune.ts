@@ -4,20 +4,21 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Comparison } from '../../shared/comparison';
+import type { Comparison, MetricsLine } from '../../shared/comparison';
 import type { Report } from '../../shared/progress';
 import { checkpointFiles, writtenConfig } from '../checkpoint/checkpointFiles';
 import { writeFolderAtomically } from '../run/atomic';
-import { withRun, type Run } from '../run/runFolder';
+import { withStorageErrors } from '../run/errors';
+import { listRuns, withRun, type Run } from '../run/runFolder';
 import { versions } from '../discovery/versions';
 import { compareRun } from './compareRun';
-import { imageStore } from './imageStore';
+import { imageStore, type ImageStore } from './imageStore';
 import { openMetricsLog } from './metricsLog';
 import { openTraining } from './openTraining';
 import { prepare, type FineTuneRequest, type Prepared } from './prepare';
 import { assertResumable } from './resume';
 import { openSchedule } from './schedule';
-import { openTexts, planTrainingRegions } from './trainingInputs';
+import { openTexts, planTrainingRegions, withReadableValidation } from './trainingInputs';
 import { totalSteps, train, type Trained } from './trainer';
 import { loadBatch } from './trainingData';
 import { openTrainingModel, type TrainingModel } from './trainingModel';
@@ -56,22 +57,53 @@ export async function fineTune(request: FineTuneRequest, report: Report, signal:
   };
   if (resume !== undefined) await assertResumable(options, resume === true ? undefined : resume);
   const result = await withRun(options, report, signal, (run) => work(request, prepared, run, report, signal));
-  // Only a complete run can do without what it would resume from.
-  for (const part of ['shards', 'states', 'best']) await rm(join(result.run.folder, part), { recursive: true, force: true });
+  await clearComplete(options.root);
   return result;
 }
 
-async function work(request: FineTuneRequest, prepared: Prepared, run: Run, report: Report, signal: AbortSignal): Promise<FineTuneResult> {
-  const { kind } = request;
+/** Only a complete run can do without what it would resume from. Others than the last are looked at too: a kill may have come before this. */
+async function clearComplete(root: string): Promise<void> {
+  for (const entry of await listRuns(root)) {
+    if (!('file' in entry) || entry.file.kind === 'analyze' || entry.file.state !== 'complete') continue;
+    for (const part of ['shards', 'states', 'best']) await withStorageErrors(entry.folder, () => rm(join(entry.folder, part), { recursive: true, force: true }));
+  }
+}
+
+async function work(request: FineTuneRequest, given: Prepared, run: Run, report: Report, signal: AbortSignal): Promise<FineTuneResult> {
+  const prepared = await withReadableValidation(request, given, report, signal);
+  const { trained, checkpoint, lastCheckpoint, lines, device } = await fineTuned(request, prepared, run, report, signal);
+  signal.throwIfAborted();
+  const written = writtenConfig(prepared.config.checkpoint, prepared.checkpoint.layout, checkpoint);
+  const { comparison, reportFile } = await run.timed('compare', () => compareRun({ request, prepared, run, checkpoint: written, trained, lines }, report, signal));
+  return {
+    run: { id: run.id, folder: run.folder, resumed: run.resumed },
+    kind: request.kind,
+    device,
+    checkpoint,
+    lastCheckpoint,
+    training: { epochs: trained.epochs, steps: trained.steps, bestEpoch: trained.best.epoch, ended: trained.ended },
+    comparison,
+    reportFile,
+  };
+}
+
+interface FineTuned extends Pick<FineTuneResult, 'checkpoint' | 'lastCheckpoint' | 'device'> {
+  readonly trained: Trained;
+  readonly lines: readonly MetricsLine[];
+}
+
+/** Trains, or goes on with it, and writes what came of it. */
+async function fineTuned(request: FineTuneRequest, prepared: Prepared, run: Run, report: Report, signal: AbortSignal): Promise<FineTuned> {
   const { config, validation, features, checkpoint } = prepared;
   const { training, mitigation, discovery, seed } = config;
   const { data, rows, embedding } = await run.timed('regions', () => planTrainingRegions(request, prepared, run, report, signal));
   const model = await openTrainingModel(checkpoint, embedding, training);
   const text = await run.timed('text', () => openTexts(prepared, rows, model, report, signal));
+  signal.throwIfAborted();
   const store = stateStore(run.folder);
   const resumed = await store.load(report);
   const trainingData = { ...data, text: text.training };
-  const { optimizer, weights, step, runtime, batch } = await run.timed('open', () => openTraining(prepared, kind, model, trainingData, resumed?.progress.microBatch, report));
+  const { optimizer, weights, step, runtime, batch } = await run.timed('open', () => openTraining(prepared, request.kind, model, trainingData, resumed?.progress.microBatch, report));
   const images = data.labels.length;
   const schedule = openSchedule(training, { totalSteps: totalSteps(training, images, batch) });
   if (resumed) {
@@ -82,35 +114,31 @@ async function work(request: FineTuneRequest, prepared: Prepared, run: Run, repo
   }
   await run.update({ device: runtime.device });
 
+  const validationImages = stoppable(imageStore(validation.table.files), signal);
   const validator = await openValidator(
-    { image: model.image, weights, store: imageStore(validation.table.files), labels: validation.labels, classes: validation.classes, features, minSupport: discovery.minSupport, temperature: discovery.temperature, classRows: () => text.classRows(weights) },
+    { image: model.image, weights, store: validationImages, labels: validation.labels, classes: validation.classes, features, minSupport: discovery.minSupport, temperature: discovery.temperature, classRows: () => text.classRows(weights) },
     runtime,
   );
   try {
-    const log = await openMetricsLog(run.folder, resumed?.progress.step ?? -1);
+    const log = await openMetricsLog(run.folder, resumed?.progress ?? null);
     const trained = await run.timed('train', () =>
       train({ config: training, seed, images, batch, optimizer, schedule, step, store, log, resumed, load: (indices) => loadBatch(trainingData, indices, mitigation), validate: async () => (await validator.validate()).metrics }, report, signal),
     );
-    const predict = async (values: Float32Array) => {
-      split(values, model).forEach((part, i) => optimizer.weights[i]!.set(part));
-      return (await validator.validate()).predictions;
-    };
-    const start = flat(model.parameters.map((parameter) => parameter.data));
-    const predictions = { before: await predict(start), after: await predict(trained.bestWeights) };
     const folders = await run.timed('write', () => writeCheckpoints(run.folder, prepared, model, trained));
-    const { comparison, reportFile } = await run.timed('compare', () => compareRun({ request, prepared, run, predictions, checkpoint: writtenConfig(config.checkpoint, checkpoint.layout, folders.checkpoint), trained, lines: log.lines() }, report, signal));
-    return {
-      run: { id: run.id, folder: run.folder, resumed: run.resumed },
-      kind,
-      device: runtime.device,
-      ...folders,
-      training: { epochs: trained.epochs, steps: trained.steps, bestEpoch: trained.best.epoch, ended: trained.ended },
-      comparison,
-      reportFile,
-    };
+    return { trained, ...folders, lines: log.lines(), device: runtime.device };
   } finally {
     await Promise.all([validator.release(), step.release(), text.release()]);
   }
+}
+
+/** A validation takes minutes: it stops at the next images once `signal` is aborted. */
+function stoppable(store: ImageStore, signal: AbortSignal): ImageStore {
+  return {
+    load(indices) {
+      signal.throwIfAborted();
+      return store.load(indices);
+    },
+  };
 }
 
 /** The new checkpoint, and beside it the last epoch's where another one was the best. */
@@ -123,17 +151,7 @@ async function writeCheckpoints(folder: string, { checkpoint }: Prepared, model:
   return { checkpoint: await write('checkpoint', bestWeights), lastCheckpoint: best.step === steps ? null : await write('last-checkpoint', lastWeights) };
 }
 
-/** All weights in one column, parameter by parameter, as the optimizer keeps them; and back. */
-function flat(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
+/** The weights of each parameter, from all of them in one column, as the optimizer keeps them. */
 function split(all: Float32Array, { parameters }: TrainingModel): Float32Array[] {
   let at = 0;
   return parameters.map(({ data }) => all.subarray(at, (at += data.length)));

@@ -25,5 +25,12 @@ export function imageStore(files: readonly string[], budget = 256 * 2 ** 20): Im
     }
     return image;
   };
-  return { load: (indices) => Promise.all(Array.from(indices, one)) };
+  return {
+    load(indices) {
+      const images = Promise.all(Array.from(indices, one));
+      // Images are asked for ahead: a failure is met where they are awaited, and until then it is no unhandled one.
+      images.catch(() => undefined);
+      return images;
+    },
+  };
 }

@@ -4,6 +4,7 @@ import { RavlError } from '../../shared/errors';
 import type { Report } from '../../shared/progress';
 import { elementCount } from '../onnx/tensor';
 import { staticGraph } from '../runtime/staticGraph';
+import { trainingMemory } from './errors';
 import type { Tower } from './tower';
 import type { TrainingStep } from './trainingStep';
 
@@ -47,24 +48,33 @@ async function activationBytes({ proto, folder }: Tower): Promise<number> {
  * Throws `runtime-out-of-memory` where not even one image fits.
  */
 export function withFallback(first: TrainingStep, reopen: (microBatch: number) => Promise<TrainingStep>, report: Report): TrainingStep {
-  let step = first;
+  let step: TrainingStep | undefined = first;
+  let { microBatch } = first;
   return {
     get microBatch() {
-      return step.microBatch;
+      return microBatch;
     },
     async run(batch) {
       for (;;) {
         try {
+          step ??= await reopen(microBatch);
           return await step.run(batch);
         } catch (error) {
-          if (!(error instanceof RavlError) || error.code !== 'runtime-out-of-memory' || step.microBatch === 1) throw error;
-          const half = Math.ceil(step.microBatch / 2);
-          report({ type: 'note', level: 'warning', text: `Memory ran out with ${step.microBatch} images at once; going on with ${half}. The loss is still that of the whole batch.` });
-          await step.release();
-          step = await reopen(half);
+          if (!isOutOfMemory(error)) throw error;
+          if (microBatch === 1) throw trainingMemory(error);
+          const half = Math.ceil(microBatch / 2);
+          report({ type: 'note', level: 'warning', text: `Memory ran out with ${microBatch} images at once; going on with ${half}. The loss is still that of the whole batch.` });
+          microBatch = half;
+          await step?.release();
+          step = undefined;
         }
       }
     },
-    release: () => step.release(),
+    release: async () => step?.release(),
   };
+}
+
+/** onnxruntime's refusal, or V8's for an array that is too large. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RavlError ? error.code === 'runtime-out-of-memory' : error instanceof RangeError && /allocation failed/i.test(error.message);
 }

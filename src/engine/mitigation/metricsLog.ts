@@ -1,27 +1,44 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../shared/errors';
 import { metricsLineSchema, type MetricsLine } from '../../shared/comparison';
 import { parsed, writeFileAtomically } from '../run/atomic';
 import { storageError, withStorageErrors } from '../run/errors';
+import type { TrainingProgress } from './trainingState';
 
 /** metrics.jsonl of a run: one line a step and an epoch, appended as they happen. */
 export interface MetricsLog {
   append(line: MetricsLine): Promise<void>;
+  /** Forces what was appended to the disk: a state must not outlive the lines that led to it. */
+  sync(): Promise<void>;
   lines(): readonly MetricsLine[];
 }
 
-/** Opens the log and drops what a killed process wrote after `step`, the last one that is kept, for those steps are made again. */
-export async function openMetricsLog(runFolder: string, step: number): Promise<MetricsLog> {
+/**
+ * Opens the log and drops what a killed process wrote after the moment it is gone on from, for those steps and validations
+ * are made again; all of it where there is none. Throws storage errors.
+ */
+export async function openMetricsLog(runFolder: string, from: Pick<TrainingProgress, 'step' | 'validations'> | null): Promise<MetricsLog> {
   const file = join(runFolder, 'metrics.jsonl');
-  const lines = (await readMetrics(file)).filter((line) => line.step <= step);
+  // Epochs count from 0, the moment before training.
+  const kept = (line: MetricsLine) => from !== null && (line.type === 'step' ? line.step <= from.step : line.epoch < from.validations);
+  const lines = (await readMetrics(file)).filter(kept);
   await writeFileAtomically(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   return {
     lines: () => lines,
     async append(line) {
-      lines.push(line);
       await withStorageErrors(file, () => appendFile(file, `${JSON.stringify(line)}\n`));
+      lines.push(line);
     },
+    sync: () =>
+      withStorageErrors(file, async () => {
+        const handle = await open(file, 'r+');
+        try {
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+      }),
   };
 }
 

@@ -6,10 +6,11 @@ import { frame } from '../dataset/frame';
 import { openRegionFinder } from '../dataset/regions';
 import { openRegionEncoder } from '../discovery/regionEncoder';
 import { regionKind } from './batchMasks';
+import { tooFewImages } from './errors';
 import { imageStore } from './imageStore';
 import { openTraining } from './openTraining';
 import { prepare, type FineTuneRequest, type Prepared } from './prepare';
-import { openTexts } from './trainingInputs';
+import { openTexts, readableRows } from './trainingInputs';
 import { stepsPerEpoch, totalSteps } from './trainer';
 import { loadBatch, type TrainingData } from './trainingData';
 import { openTrainingModel, type RegionEmbedding } from './trainingModel';
@@ -38,14 +39,15 @@ export interface FineTunePlan {
 export async function planFineTune(request: FineTuneRequest, report: Report, signal: AbortSignal): Promise<FineTunePlan> {
   const prepared = await prepare(request, report);
   const { config, training, findings } = prepared;
-  const rows = Int32Array.from({ length: Math.min(config.training.batch, training.labels.length) }, (_, row) => row);
+  const rows = await readableRows(training.table.files, request.skipUnreadable, report, signal, config.training.batch);
+  if (rows.length < 2) throw tooFewImages(training.table.source, rows.length);
   const { boxes, embedding } = request.kind === 'mitigate' ? await firstRegions(request, prepared, rows, report) : { boxes: [], embedding: null };
   const regions = Math.max(0, ...boxes.map((list) => list.length));
   const model = await openTrainingModel(prepared.checkpoint, embedding, config.training);
   const text = await openTexts(prepared, rows, model, report, signal);
   const data: TrainingData = {
     store: imageStore(Array.from(rows, (row) => training.table.files[row]!)), boxes, regions, text: text.training, classes: prepared.validation.classes.length,
-    labels: training.labels.subarray(0, rows.length), kinds: new Uint8Array(rows.length * regions).fill(regionKind.regular),
+    labels: Int32Array.from(rows, (row) => training.labels[row]!), kinds: new Uint8Array(rows.length * regions).fill(regionKind.regular),
   };
   const { step, runtime, memory, batch } = await openTraining(prepared, request.kind, model, data, undefined, report);
   try {

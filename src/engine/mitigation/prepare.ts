@@ -10,12 +10,13 @@ import { loadTable, type Table } from '../dataset/table';
 import { identifyInputs } from '../discovery/inputs';
 import { loadValidationData, presentRows, type ValidationData } from '../discovery/validationData';
 import { versions } from '../discovery/versions';
-import { fingerprint, hashFile, imageListHash } from '../run/fingerprint';
+import { fingerprint, hashFile, imageListHash, stableJson } from '../run/fingerprint';
 import { parseCaptions } from './captions';
 import { chooseFindings, findDiscoveryRun, type DiscoveryRun } from './discoveryRun';
 import * as errors from './errors';
 import { featuresIn, readFeatures } from './features';
 import type { Feature } from './groupTable';
+import { assertTrainable } from './trainability';
 
 export type FineTuneKind = 'mitigate' | 'finetune';
 
@@ -60,11 +61,13 @@ export async function prepare(request: FineTuneRequest, report: Report): Promise
   for (const text of checkpoint.notes) report({ type: 'note', level: 'info', text });
   if (checkpoint.image.batch !== null) throw errors.fixedBatch(basename(checkpoint.image.model.file), checkpoint.image.batch);
   if (request.config.data.train === undefined) throw errors.noTrainingData();
+  await assertTrainable(checkpoint, request.config.training);
 
-  const validation = await loadValidationData(request.config, baseDir, skipUnreadable, report);
-  const identity = await identifyInputs(request.config, baseDir, checkpoint, validation.table, versions);
-  const discovery = await discoveryOf(request, identity.inputs);
+  const given = await loadValidationData(request.config, baseDir, skipUnreadable, report);
+  const identity = await identifyInputs(request.config, baseDir, checkpoint, given.table, versions);
+  const discovery = await discoveryOf(request, checkpoint, identity.inputs);
   const config = discovery ? withRunOf(request.config, discovery.config, report) : request.config;
+  const validation = stableJson(config.classes ?? null) === stableJson(request.config.classes ?? null) ? given : await loadValidationData(config, baseDir, skipUnreadable, report);
   const findings = discovery ? chooseFindings(discovery, config.mitigation.findings) : [];
   const features = discovery ? featuresIn(await readFeatures(discovery.folder, findings.map(({ rank }) => rank!)), validation.table.images) : [];
 
@@ -84,10 +87,13 @@ export async function prepare(request: FineTuneRequest, report: Report): Promise
 }
 
 /** Region-aware fine-tuning needs an analysis unless regions are listed by hand; plain fine-tuning takes one to tell groups apart. */
-async function discoveryOf({ kind, config, root, run }: FineTuneRequest, inputs: Record<string, string>): Promise<DiscoveryRun | null> {
+async function discoveryOf({ kind, config, root, run }: FineTuneRequest, { layout, image, text }: Checkpoint, inputs: Record<string, string>): Promise<DiscoveryRun | null> {
   const optional = kind === 'finetune' || (config.mitigation.regions !== undefined && config.mitigation.findings === undefined);
   if (optional && run === undefined) return null;
-  return findDiscoveryRun(resolve(root, '.ravl', 'runs'), run, inputs);
+  const { vision, tokenizer, tokenizerConfig, preprocessor } = layout;
+  const files = [vision, layout.text, tokenizer, tokenizerConfig, preprocessor, layout.config, ...image.model.externalFiles, ...text.model.externalFiles];
+  const models = new Set(files.flatMap((file) => (file === null ? [] : [basename(file)])));
+  return findDiscoveryRun(resolve(root, '.ravl', 'runs'), run, inputs, models);
 }
 
 /** What decides regions and scores has to be as in the analysis, or its clusters would mean something else. */
@@ -128,6 +134,8 @@ async function trainingInputs({ mitigation }: Config, baseDir: string, table: Ta
 }
 
 function captionCounts({ one, none, several }: { one: number; none: number; several: number }): string {
-  const rest = [none > 0 ? `${none.toLocaleString('en')} name none` : '', several > 0 ? `${several.toLocaleString('en')} name several` : ''].filter(Boolean);
-  return `${one.toLocaleString('en')} of ${(one + none + several).toLocaleString('en')} captions name one class${rest.length > 0 ? `; ${rest.join(', ')}: those images take part in the contrastive loss only` : ''}.`;
+  const naming = (count: number, what: string) => `${count.toLocaleString('en')} name${count === 1 ? 's' : ''} ${what}`;
+  const rest = [none > 0 ? naming(none, 'none') : '', several > 0 ? naming(several, 'several') : ''].filter(Boolean);
+  const all = one + none + several;
+  return `Of ${all.toLocaleString('en')} captions ${naming(one, 'one class')}${rest.length > 0 ? `; ${rest.join(', ')}: those images take part in the contrastive loss only` : ''}.`;
 }

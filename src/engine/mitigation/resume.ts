@@ -5,16 +5,21 @@ import * as errors from './errors';
 
 /**
  * For `--resume`: that there is an unfinished run of this kind to go on with, and that nothing it depends on has changed.
- * Throws `run-nothing-to-resume`, or `run-resume-changed` with the names of what differs: inputs, keys of the config, versions.
+ * Throws `run-nothing-to-resume`; `run-resume-changed` with the names of what differs: inputs, keys of the config, versions; and
+ * `run-resume-newer` where `id` is not the run that would be gone on with.
  */
 export async function assertResumable({ root, fingerprint, describe }: RunOptions, id: string | undefined): Promise<void> {
   const kind = describe.kind ?? 'analyze';
-  const unfinished = (await listRuns(root)).filter(
-    (entry): entry is Extract<RunEntry, { file: unknown }> => 'file' in entry && entry.file.kind === kind && entry.file.state !== 'complete' && (id === undefined || entry.id === basename(id)),
-  );
-  if (unfinished.some(({ file }) => file.fingerprint === fingerprint)) return;
-  const newest = unfinished[0];
-  if (!newest) throw errors.nothingToResume(kind);
+  const unfinished = (await listRuns(root)).filter((entry): entry is Extract<RunEntry, { file: unknown }> => 'file' in entry && entry.file.kind === kind && entry.file.state !== 'complete');
+  const asked = id === undefined ? unfinished : unfinished.filter((entry) => entry.id === basename(id));
+  const found = asked.find(({ file }) => file.fingerprint === fingerprint);
+  if (found) {
+    const newest = unfinished.find(({ file }) => file.fingerprint === fingerprint)!;
+    if (newest !== found) throw errors.resumeNewer(found.id, newest.id);
+    return;
+  }
+  const newest = asked[0];
+  if (!newest) throw errors.nothingToResume(kind, id === undefined ? undefined : basename(id));
   const { file } = newest;
   const changed = [
     ...differences(file.inputs, describe.inputs).map((name) => name || 'an input'),

@@ -6,7 +6,7 @@
 import type { TrainingConfig } from '../../shared/config';
 import type { EpochMetrics } from '../../shared/comparison';
 import type { Report } from '../../shared/progress';
-import { diverged } from './errors';
+import { diverged, startNotFinite, validationDiverged } from './errors';
 import type { MetricsLog } from './metricsLog';
 import type { Optimizer } from './optimizer';
 import { epochOrder } from './order';
@@ -52,20 +52,24 @@ export function totalSteps({ epochs, steps }: TrainingConfig, images: number, ba
 }
 
 /**
- * Trains to the end. Throws `mitigation-diverged` at a loss or gradient that is not finite, with the last good state on
- * disk, and `signal.reason` between two steps once `signal` is aborted, with the state of that moment saved.
+ * Trains to the end. Throws `run-diverged` at a loss, on the batch or the validation data, or a gradient that is not finite, with
+ * the last good state on disk; and `signal.reason`, between two steps or in a validation, once `signal` is aborted, with the
+ * state of that moment saved.
  */
 export async function train(parts: TrainerParts, report: Report, signal: AbortSignal): Promise<Trained> {
   const { config, images, batch, optimizer, schedule, store, log, step: trainingStep } = parts;
   const [perEpoch, total] = [stepsPerEpoch(images, batch), totalSteps(config, images, batch)];
-  let progress: TrainingProgress = parts.resumed?.progress ?? { step: 0, microBatch: trainingStep.microBatch, best: null, waited: 0, optimizerSteps: 0, schedule: null };
+  const start = { step: 0, validations: 0, microBatch: trainingStep.microBatch, best: null, waited: 0, optimizerSteps: 0, schedule: null };
+  let progress: TrainingProgress = parts.resumed?.progress ?? start;
   const save = async () => {
     const { steps, ...columns } = optimizer.snapshot();
     progress = { ...progress, optimizerSteps: steps, schedule: schedule.state(), microBatch: trainingStep.microBatch };
+    await log.sync();
     await store.save({ progress, columns });
   };
   const endEpoch = async (epoch: number) => {
     const metrics = await parts.validate();
+    if (!Number.isFinite(metrics.loss)) throw epoch === 0 ? startNotFinite() : validationDiverged(progress.step, config.learningRate);
     progress = await judge({ progress, epoch, metrics, parts });
     if (epoch > 0) schedule.epochEnded(metrics.loss);
     const warning = collapseOf(config, log, metrics.overall);
@@ -74,27 +78,40 @@ export async function train(parts: TrainerParts, report: Report, signal: AbortSi
     report({ type: 'note', level: warning ? 'warning' : 'info', text: warning ? `${epochInWords(line)} ${warning}` : epochInWords(line) });
     await save();
   };
-
-  if (parts.resumed === null) await endEpoch(0);
-  let saved = performance.now();
-  const indices = (step: number) => {
-    const order = epochOrder(images, parts.seed, Math.floor(step / perEpoch));
-    const from = (step % perEpoch) * batch;
-    return order.subarray(from, from + batch);
+  /** The epoch whose last step was made and whose validation was not; the moment before training is epoch 0. */
+  const unjudged = () => {
+    const epoch = Math.ceil(progress.step / perEpoch);
+    return (progress.step % perEpoch === 0 || progress.step === total) && progress.validations <= epoch ? epoch : null;
   };
   const patient = () => config.earlyStopping === null || progress.waited < config.earlyStopping.patience;
-  let next = progress.step < total && patient() ? parts.load(indices(progress.step)) : undefined;
-  // A failure is met where it is awaited; until then it is no unhandled one.
-  next?.catch(() => undefined);
-  while (next && progress.step < total) {
-    if (signal.aborted) {
-      await save();
-      throw signal.reason;
+  const load = (step: number) => {
+    const order = epochOrder(images, parts.seed, Math.floor(step / perEpoch));
+    const from = (step % perEpoch) * batch;
+    const loading = parts.load(order.subarray(from, from + batch));
+    // A failure is met where it is awaited; until then it is no unhandled one.
+    loading.catch(() => undefined);
+    return loading;
+  };
+
+  let next: Promise<StepBatch> | undefined;
+  let saved = performance.now();
+  for (;;) {
+    try {
+      signal.throwIfAborted();
+      const epoch = unjudged();
+      if (epoch !== null) {
+        await endEpoch(epoch);
+        saved = performance.now();
+      }
+    } catch (error) {
+      if (error === signal.reason) await save();
+      throw error;
     }
+    if (progress.step >= total || !patient()) return finish(progress, parts, total, perEpoch);
+
     const started = performance.now();
-    const loaded = await next;
-    next = progress.step + 1 < total ? parts.load(indices(progress.step + 1)) : undefined;
-    next?.catch(() => undefined);
+    const loaded = await (next ?? load(progress.step));
+    next = progress.step + 1 < total ? load(progress.step + 1) : undefined;
     const { gradients, ...losses } = await trainingStep.run(loaded);
     const learningRate = schedule.rate(progress.step);
     const { norm } = Number.isFinite(losses.loss) ? optimizer.step(gradients, learningRate) : { norm: NaN };
@@ -103,16 +120,11 @@ export async function train(parts: TrainerParts, report: Report, signal: AbortSi
     const { step } = progress;
     await log.append({ type: 'step', step, epoch: Math.ceil(step / perEpoch), ...losses, learningRate, gradientNorm: norm, seconds: round((performance.now() - started) / 1000) });
     report({ type: 'progress', phase: 'train', done: step, total, unit: 'steps' });
-    if (step % perEpoch === 0 || step === total) {
-      await endEpoch(Math.ceil(step / perEpoch));
-      saved = performance.now();
-      if (!patient()) break;
-    } else if (performance.now() - saved > saveEvery) {
+    if (unjudged() === null && performance.now() - saved > saveEvery) {
       await save();
       saved = performance.now();
     }
   }
-  return finish(progress, parts, total, perEpoch);
 }
 
 /** A long epoch is saved in between: a killed run loses ten minutes at most. */
@@ -141,13 +153,14 @@ async function judge({ progress, epoch, metrics, parts }: {
   readonly parts: TrainerParts;
 }): Promise<TrainingProgress> {
   const { config, optimizer, store } = parts;
-  if (config.earlyStopping === null) return { ...progress, waited: 0 };
+  const judged = { ...progress, validations: epoch + 1 };
+  if (config.earlyStopping === null) return judged;
   const score = config.earlyStopping.metric === 'loss' ? -metrics.loss : metrics.worstGroup.accuracy;
   const { best } = progress;
   const better = best === null || score > best.score || (score === best.score && metrics.loss < best.loss);
-  if (!better) return { ...progress, waited: progress.waited + 1 };
+  if (!better) return { ...judged, waited: progress.waited + 1 };
   await store.saveBest(progress.step, optimizer.snapshot().weights);
-  return { ...progress, best: { step: progress.step, epoch, score, loss: metrics.loss }, waited: 0 };
+  return { ...judged, best: { step: progress.step, epoch, score, loss: metrics.loss }, waited: 0 };
 }
 
 function collapseOf({ collapse }: TrainingConfig, log: MetricsLog, overall: number): string | undefined {

@@ -1,10 +1,12 @@
 /** The training images and texts as training needs them: which images can be read, their regions with kinds, text embeddings. */
 import { join } from 'node:path';
+import type { RavlError } from '../../shared/errors';
 import type { Report } from '../../shared/progress';
 import { classEmbeddings, embedTexts, textFeeds } from '../checkpoint/textEmbeddings';
 import { imageStream } from '../dataset/prefetch';
 import { openRegionFinder } from '../dataset/regions';
 import { embedImages, type ImageEmbeddings } from '../discovery/embedImages';
+import { selectRows } from '../discovery/validationData';
 import { openRegionEncoder } from '../discovery/regionEncoder';
 import { encodeModel } from '../onnx/model';
 import type { Run } from '../run/runFolder';
@@ -39,7 +41,7 @@ export async function planTrainingRegions(request: FineTuneRequest, prepared: Pr
   const { table, labels } = prepared.training;
   const classes = prepared.validation.classes.length;
   const found = kind === 'mitigate' ? await regionsOf(request, prepared, run, report, signal) : null;
-  const rows = found?.rows ?? (skipUnreadable ? await readableRows(table.files, report, signal) : Int32Array.from(table.files, (_, row) => row));
+  const rows = found?.rows ?? (await readableRows(table.files, skipUnreadable, report, signal));
   if (rows.length < 2) throw errors.tooFewImages(table.source, rows.length);
   const { boxes, kinds, regions } = found?.plan ?? { boxes: [], kinds: new Uint8Array(0), regions: 0 };
   const files = Array.from(rows, (row) => table.files[row]!);
@@ -76,14 +78,38 @@ async function regionsOf(
   return { rows: embeddings.rows, plan, embedding };
 }
 
-/** The images that can be decoded, the others named in a warning each. */
-async function readableRows(files: readonly string[], report: Report, signal: AbortSignal): Promise<Int32Array> {
+/**
+ * The validation data without images that cannot be decoded, where those are to be left out: the analysis left them out too.
+ * Throws `dataset-image-*` where none is left.
+ */
+export async function withReadableValidation({ skipUnreadable }: FineTuneRequest, prepared: Prepared, report: Report, signal: AbortSignal): Promise<Prepared> {
+  const { table, labels, classes } = prepared.validation;
+  if (!skipUnreadable) return prepared;
+  const rows = await readableRows(table.files, true, report, signal);
+  return {
+    ...prepared,
+    validation: { table: selectRows(table, rows), classes, labels: Int32Array.from(rows, (row) => labels[row]!) },
+    features: prepared.features.map((feature) => ({ ...feature, present: Uint8Array.from(rows, (row) => feature.present[row]!) })),
+  };
+}
+
+/**
+ * The first `most` images that can be decoded, before hours of training meet one that cannot: that one is thrown, or named in
+ * a warning where it is to be left out, as long as there is another.
+ */
+export async function readableRows(files: readonly string[], skipUnreadable: boolean, report: Report, signal: AbortSignal, most = files.length): Promise<Int32Array> {
   const rows: number[] = [];
+  let last: RavlError | undefined;
   for await (const { index, error } of imageStream(files)) {
     signal.throwIfAborted();
+    if (error && !skipUnreadable) throw error;
     if (error) report({ type: 'note', level: 'warning', text: `Skipped: ${error.message}` });
     else rows.push(index);
+    report({ type: 'progress', phase: 'check', done: index + 1, total: files.length, unit: 'images' });
+    if (rows.length === most) break;
+    last = error ?? last;
   }
+  if (rows.length === 0 && last) throw last;
   return Int32Array.from(rows);
 }
 
