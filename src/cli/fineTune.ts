@@ -45,7 +45,7 @@ function fineTuneSummary({ kind, device, checkpoint, lastCheckpoint, training, c
   const { epochs, steps, bestEpoch, ended } = training;
   const kept = bestEpoch === epochs ? 'the last one is kept' : bestEpoch === 0 ? 'none was better than the start, which is kept' : `epoch ${bestEpoch} is kept`;
   return [
-    `${kind === 'mitigate' ? 'Region-aware' : 'Plain'} fine-tuning: ${count(steps)} steps in ${count(epochs)} ${epochs === 1 ? 'epoch' : 'epochs'} (${ended}); ${kept}.`,
+    `${kind === 'mitigate' ? 'Region-aware' : 'Plain'} fine-tuning: ${count(steps)} ${steps === 1 ? 'step' : 'steps'} in ${count(epochs)} ${epochs === 1 ? 'epoch' : 'epochs'} (${ended}); ${kept}.`,
     '',
     comparisonSummary({ before: 'the checkpoint as it was', after: path(checkpoint), run: null, device, comparison, reportFile }, cwd),
     `Checkpoint  ${path(checkpoint)}\n`,
@@ -62,8 +62,8 @@ function planSummary({ kind, device, images, regions, findings, trainable, batch
     `Trainable           ${count(trainable.parameters)} parameters in ${count(trainable.weights)} weights`,
     `Batch               ${count(batch)} images${microBatch < batch ? `, ${count(microBatch)} at a time` : ''}`,
     `Memory              about ${mebibytes(memory.bytes)} of at most ${mebibytes(memory.budget)}`,
-    `Time                ${secondsPerStep.toFixed(2)} s a step (measured), ${duration(secondsPerStep * stepsPerEpoch)} an epoch of ${count(stepsPerEpoch)} steps`,
-    `At most             ${count(steps)} steps, ${duration(secondsPerStep * steps)}; validation and early stopping come on top`,
+    `Time                ${secondsPerStep.toFixed(2)} s a step (measured), ${duration(secondsPerStep * stepsPerEpoch)} an epoch of ${count(stepsPerEpoch)} ${stepsPerEpoch === 1 ? 'step' : 'steps'}`,
+    `At most             ${count(steps)} ${steps === 1 ? 'step' : 'steps'}, ${duration(secondsPerStep * steps)}; validation and early stopping come on top`,
     '',
   ].join('\n');
 }
