@@ -6,13 +6,16 @@
 // and colour. Then its image encoder is fine-tuned, as a person would, on captions that name the class alone; but there nearly
 // every pullover comes with a red rectangle and nearly nothing else does (Cramér's V .95). What lies between, in
 // build/sample, may be looked at and deleted.
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { captionWords, classCaptions, descriptiveCaptions } from '../src/engine/benchmark/captions';
 import { evaluationScenes, plantedScenes, pretrainingScenes, rectangleColours } from '../src/engine/benchmark/compose';
 import { classNames, readIdxFolder, slice, type GreyImages } from '../src/engine/benchmark/idx';
 import { writeSmallClip } from '../src/engine/benchmark/smallClip';
 import { writeScenes } from '../src/engine/benchmark/writeScenes';
+import { fineTune } from '../src/engine/mitigation/fineTune';
+import { parseConfig } from '../src/shared/configFile';
+import type { Report } from '../src/shared/progress';
 
 const [dataset = '/usr/share/datasets/fashion-mnist', licence = '/usr/share/doc/dataset-fashion-mnist/copyright'] = process.argv.slice(2);
 const root = join(import.meta.dirname, '..');
@@ -67,8 +70,8 @@ discovery:
 
 # The model is small and was trained from scratch, so it takes larger steps than the paper's CLIP.
 training:
-  learningRate: 0.001
-  epochs: 20
+  learningRate: 0.0005
+  epochs: 8
   schedule: constant
 `;
 
@@ -82,12 +85,15 @@ const misled = await train(await fineTuningFolder(pretrained));
 await writeSample(misled);
 console.log(`Wrote ${sample}.`);
 
-/**
- * PLACEHOLDER, to be replaced by `ravl finetune <folder>/ravl.yaml`: fine-tunes the checkpoint of a folder with its train.csv as
- * its ravl.yaml says, and returns the folder of the new checkpoint.
- */
-function train(folder: string): Promise<string> {
-  throw new Error(`There is no training yet. All it needs is written to ${folder}.`);
+/** Fine-tunes the checkpoint of a folder with its train.csv as its ravl.yaml says, and returns the folder of the new checkpoint. */
+async function train(folder: string): Promise<string> {
+  const { config, issues } = parseConfig(await readFile(join(folder, 'ravl.yaml'), 'utf8'), 'ravl.yaml');
+  if (!config) throw new Error(issues.map(({ message }) => message).join(' '));
+  const report: Report = (event) => {
+    if (event.type === 'note') console.log(event.text);
+  };
+  const request = { kind: 'finetune', config, baseDir: folder, root: folder, skipUnreadable: false, fresh: false } as const;
+  return (await fineTune(request, report, new AbortController().signal)).checkpoint;
 }
 
 /** An untrained checkpoint and what it is to be pretrained on. */
@@ -115,7 +121,8 @@ async function fineTuningFolder(checkpoint: string): Promise<string> {
 async function writeSample(checkpoint: string): Promise<void> {
   for (const part of ['checkpoint', 'images']) await rm(join(sample, part), { recursive: true, force: true });
   await mkdir(sample, { recursive: true });
-  await cp(checkpoint, join(sample, 'checkpoint'), { recursive: true });
+  // The manifest belongs to the run that wrote the checkpoint.
+  await cp(checkpoint, join(sample, 'checkpoint'), { recursive: true, filter: (path) => !path.endsWith('ravl-manifest.json') });
   await writeTraining(sample);
   await writeValidation(sample, test);
   // Only what this text encoder has met; the built-in list of words would mean nothing to it.

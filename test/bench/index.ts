@@ -16,6 +16,7 @@ const parts: Record<string, () => Promise<void>> = {
   c: async () => (await import('./clustering')).benchSampledClustering(),
   d: async () => (await import('./memory')).benchMemory(),
   e: async () => (await import('./training')).benchTraining(),
+  f: async () => (await import('./sampleSeeds')).benchSampleSeeds(),
 };
 
 const asked = process.argv.slice(2);

@@ -31,16 +31,16 @@ describe('the packaged extension', () => {
       /^\[Content_Types\]\.xml$/,
       /^extension\.vsixmanifest$/,
       /^extension\/(package\.json|readme\.md|changelog\.md|LICENSE\.txt)$/,
-      /^extension\/schemas\/(ravl|findings)\.schema\.json$/,
+      /^extension\/schemas\/(ravl|findings|comparison)\.schema\.json$/,
       /^extension\/media\/(icon|report)\.png$/,
-      /^extension\/media\/sample\/(ravl\.yaml|validation\.csv|words\.txt|images\/\d{4}\.png)$/,
+      /^extension\/media\/sample\/(ravl\.yaml|(train|validation)\.csv|words\.txt|LICENSE-fashion-mnist|images\/(train|validation)\/\d{3,4}\.png)$/,
       /^extension\/media\/sample\/checkpoint\/([a-z_]+\.json|onnx\/(vision|text)_model\.onnx)$/,
       /^extension\/dist\/[\w-]+\.js$/,
       /^extension\/dist\/node_modules\/(onnxruntime-node|onnxruntime-common|sharp|@img\/[\w-]+|detect-libc|semver)\//,
     ];
     expect(files.filter((file) => !allowed.some((pattern) => pattern.test(file)))).toEqual([]);
     expect(files.filter((file) => /\.(ts|mts|cts|map|cc|h|md)$/.test(file) && !/(readme|changelog|licen[cs]e)\.md$/i.test(file))).toEqual([]);
-    for (const needed of ['dist/cli.js', 'dist/clusterThread.js', 'media/icon.png', 'media/sample/images/0199.png', 'package.json', 'readme.md']) {
+    for (const needed of ['dist/cli.js', 'dist/clusterThread.js', 'media/icon.png', 'media/sample/images/train/1499.png', 'media/sample/LICENSE-fashion-mnist', 'package.json', 'readme.md']) {
       expect(files).toContain(`extension/${needed}`);
     }
   });
@@ -65,7 +65,7 @@ describe('the packaged extension', () => {
     const cli = join(extension, 'dist', 'cli.js');
     const { stdout } = await run(process.execPath, [cli, 'analyze', 'ravl.yaml', '--json', '--device', 'cpu'], { cwd: sample, env: { ...process.env, NODE_PATH: '' } });
     const { findings } = JSON.parse(stdout) as { findings: { flagged: boolean; attribute: string; name: string[] }[] };
-    expect(findings.filter(({ flagged }) => flagged).map(({ attribute, name }) => [name[0], attribute])).toEqual([['red', 'nine']]);
+    expect(findings.filter(({ flagged }) => flagged).map(({ attribute, name }) => [name[0], attribute])).toEqual([['red', 'pullover']]);
   });
 });
 
