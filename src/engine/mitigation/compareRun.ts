@@ -26,7 +26,7 @@ export interface CompareRunInput {
   readonly run: Run;
   /** The new checkpoint, as a config names it. */
   readonly checkpoint: CheckpointConfig;
-  readonly trained: Trained;
+  readonly trained: Omit<Trained, 'bestWeights' | 'lastWeights'>;
   readonly lines: readonly MetricsLine[];
 }
 

@@ -18,7 +18,7 @@ export const dataChanged = (id: string, inputs: readonly string[]) =>
   new RavlError('mitigation-data-changed', `The data has changed since the analysis ${id}: ${few(inputs)}.`, 'Run ravl analyze again, then fine-tune from that run.');
 
 export const changedMeanwhile = (source: string) =>
-  new RavlError('dataset-changed-meanwhile', `The images of ${source} are no longer those that this run started with.`, 'Restore them and run again: the run resumes; or start a new one with --fresh.');
+  new RavlError('dataset-changed-meanwhile', `The images of ${source} are no longer those that this run started with.`, 'Restore them and run again: the run resumes. The checkpoint that it has made lies in its folder.');
 
 export const noFinding = (id: string, ranked: number) =>
   new RavlError(

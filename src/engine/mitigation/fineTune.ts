@@ -88,7 +88,7 @@ async function work(request: FineTuneRequest, given: Prepared, run: Run, report:
 }
 
 interface FineTuned extends Pick<FineTuneResult, 'checkpoint' | 'lastCheckpoint' | 'device'> {
-  readonly trained: Trained;
+  readonly trained: Omit<Trained, 'bestWeights' | 'lastWeights'>;
   readonly lines: readonly MetricsLine[];
 }
 
@@ -101,9 +101,10 @@ async function fineTuned(request: FineTuneRequest, prepared: Prepared, run: Run,
   const text = await run.timed('text', () => openTexts(prepared, rows, model, report, signal));
   signal.throwIfAborted();
   const store = stateStore(run.folder);
-  const resumed = await store.load(report);
+  let resumed = await store.load(report);
+  const from = resumed?.progress ?? null;
   const trainingData = { ...data, text: text.training };
-  const { optimizer, weights, step, runtime, batch } = await run.timed('open', () => openTraining(prepared, request.kind, model, trainingData, resumed?.progress.microBatch, report));
+  const { optimizer, weights, step, runtime, batch } = await run.timed('open', () => openTraining(prepared, request.kind, model, trainingData, from?.microBatch, report));
   const images = data.labels.length;
   const schedule = openSchedule(training, { totalSteps: totalSteps(training, images, batch) });
   if (resumed) {
@@ -111,6 +112,8 @@ async function fineTuned(request: FineTuneRequest, prepared: Prepared, run: Run,
     optimizer.restore({ steps: resumed.progress.optimizerSteps, weights: values, m, v });
     schedule.restore(resumed.progress.schedule as ReturnType<typeof schedule.state>);
     report({ type: 'note', level: 'info', text: `Going on after step ${resumed.progress.step}.` });
+    // As much memory as the optimizer has of its own.
+    resumed = null;
   }
   await run.update({ device: runtime.device });
 
@@ -120,12 +123,13 @@ async function fineTuned(request: FineTuneRequest, prepared: Prepared, run: Run,
     runtime,
   );
   try {
-    const log = await openMetricsLog(run.folder, resumed?.progress ?? null);
+    const log = await openMetricsLog(run.folder, from);
     const trained = await run.timed('train', () =>
-      train({ config: training, seed, images, batch, optimizer, schedule, step, store, log, resumed, load: (indices) => loadBatch(trainingData, indices, mitigation), validate: async () => (await validator.validate()).metrics }, report, signal),
+      train({ config: training, seed, images, batch, optimizer, schedule, step, store, log, from, load: (indices) => loadBatch(trainingData, indices, mitigation), validate: async () => (await validator.validate()).metrics }, report, signal),
     );
     const folders = await run.timed('write', () => writeCheckpoints(run.folder, prepared, model, trained));
-    return { trained, ...folders, lines: log.lines(), device: runtime.device };
+    const { epochs, steps, best, ended } = trained;
+    return { trained: { epochs, steps, best, ended }, ...folders, lines: log.lines(), device: runtime.device };
   } finally {
     await Promise.all([validator.release(), step.release(), text.release()]);
   }

@@ -12,7 +12,7 @@ import type { Optimizer } from './optimizer';
 import { epochOrder } from './order';
 import type { Schedule } from './schedule';
 import type { StepBatch, TrainingStep } from './trainingStep';
-import type { StateStore, TrainingProgress, TrainingState } from './trainingState';
+import type { StateStore, TrainingProgress } from './trainingState';
 
 export interface TrainerParts {
   readonly config: TrainingConfig;
@@ -29,8 +29,8 @@ export interface TrainerParts {
   validate(): Promise<Omit<EpochMetrics, 'type' | 'epoch' | 'step' | 'best' | 'warning'>>;
   readonly store: StateStore;
   readonly log: MetricsLog;
-  /** Where to go on, if anywhere. */
-  readonly resumed: TrainingState | null;
+  /** Where to go on, if anywhere; weights, moments and schedule are restored already. */
+  readonly from: TrainingProgress | null;
 }
 
 export interface Trained {
@@ -60,7 +60,7 @@ export async function train(parts: TrainerParts, report: Report, signal: AbortSi
   const { config, images, batch, optimizer, schedule, store, log, step: trainingStep } = parts;
   const [perEpoch, total] = [stepsPerEpoch(images, batch), totalSteps(config, images, batch)];
   const start = { step: 0, validations: 0, microBatch: trainingStep.microBatch, best: null, waited: 0, optimizerSteps: 0, schedule: null };
-  let progress: TrainingProgress = parts.resumed?.progress ?? start;
+  let progress: TrainingProgress = parts.from ?? start;
   const save = async () => {
     const { steps, ...columns } = optimizer.snapshot();
     progress = { ...progress, optimizerSteps: steps, schedule: schedule.state(), microBatch: trainingStep.microBatch };

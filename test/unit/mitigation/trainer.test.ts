@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readMetrics } from '../../../src/engine/mitigation/metricsLog';
 import { epochOrder } from '../../../src/engine/mitigation/order';
 import { stateStore } from '../../../src/engine/mitigation/trainingState';
@@ -186,6 +186,21 @@ describe('training that is stopped', () => {
     const gone = new Error('gone');
     await expect(run({ config, validate, load: (indices) => (indices[0] === epochOrder(8, 0, 2)[4] ? Promise.reject(gone) : Promise.resolve()) })).rejects.toBe(gone);
     await expectSame(await run({ config, validate }));
+  });
+
+  it('by a failure in a long epoch goes on from what is saved every ten minutes', async () => {
+    // Each look at the clock finds it four minutes later.
+    let minutes = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => 60_000 * (minutes += 4));
+    const lost = new Error('device lost');
+    const long = { config: { epochs: 1, earlyStopping: null }, images: 40 };
+    const failing = run({ ...long, step: (n, result) => {
+      if (n === 7) throw lost;
+      return result;
+    } });
+    await expect(failing).rejects.toBe(lost);
+    clock.mockRestore();
+    expect((await run(long)).asked.length).toBeLessThanOrEqual(10 - 6);
   });
 
   it('after its end does nothing but say what it ended in', async () => {
