@@ -32,7 +32,7 @@ describe('the packaged extension', () => {
       /^extension\.vsixmanifest$/,
       /^extension\/(package\.json|readme\.md|changelog\.md|LICENSE\.txt)$/,
       /^extension\/schemas\/(ravl|findings|comparison)\.schema\.json$/,
-      /^extension\/media\/(icon|report)\.png$/,
+      /^extension\/media\/(icon|report|comparison)\.png$/,
       /^extension\/media\/sample\/(ravl\.yaml|(train|validation)\.csv|words\.txt|LICENSE-fashion-mnist|images\/(train|validation)\/\d{3,4}\.png)$/,
       /^extension\/media\/sample\/checkpoint\/([a-z_]+\.json|onnx\/(vision|text)_model\.onnx)$/,
       /^extension\/dist\/[\w-]+\.js$/,
