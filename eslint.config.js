@@ -12,8 +12,10 @@ const engine = {
   run: [],
   report: ['run'],
   discovery: ['checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
-  mitigation: ['discovery', 'autodiff', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
-  benchmark: ['mitigation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
+  training: ['discovery', 'autodiff', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run'],
+  evaluation: ['discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
+  mitigation: ['training', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
+  benchmark: ['mitigation', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
 };
 
 /** Relative imports out of a folder that do not start with one of `allowed`, and packages that the room may not know. */

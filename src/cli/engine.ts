@@ -1,11 +1,11 @@
 import type { CheckpointDescription } from '../engine/checkpoint/describe';
 import type { AnalyzeRequest, AnalyzeResult } from '../engine/discovery/analyze';
-import type { CompareRequest, CompareResult, EvaluateRequest } from '../engine/mitigation/compareCheckpoints';
-import type { Evaluation } from '../engine/mitigation/evaluate';
+import type { CompareRequest, CompareResult, EvaluateRequest } from '../engine/evaluation/compareCheckpoints';
+import type { Evaluation } from '../engine/evaluation/evaluate';
 import type { FineTuneResult } from '../engine/mitigation/fineTune';
 import type { FineTunePlan } from '../engine/mitigation/plan';
 import type { FineTuneRequest } from '../engine/mitigation/prepare';
-import type { KnownRun, Side } from '../engine/mitigation/sides';
+import type { KnownRun, Side } from '../engine/evaluation/sides';
 import type { MachineReport } from '../engine/runtime/doctor';
 import type { CheckpointConfig } from '../shared/config';
 import type { Report } from '../shared/progress';

@@ -17,10 +17,10 @@ const engine: Engine = {
   doctor: async () => (await import('../engine/runtime/doctor')).examineMachine(),
   tableColumns: async (source) => (await loaded(import('../engine/dataset/table'))).tableColumns(source),
   tableLabels: async (source, columns) => (await (await loaded(import('../engine/dataset/table'))).loadTable(source, columns)).labels ?? [],
-  findRun: async (named, cwd, roots) => (await loaded(import('../engine/mitigation/sides'))).findRun(named, cwd, roots),
-  resolveSide: async (named, cwd, roots) => (await loaded(import('../engine/mitigation/sides'))).resolveSide(named, cwd, roots),
-  evaluate: async (request, report, signal) => (await loaded(import('../engine/mitigation/compareCheckpoints'))).evaluateSide(request, report, signal),
-  compare: async (request, report, signal) => (await loaded(import('../engine/mitigation/compareCheckpoints'))).compareCheckpoints(request, report, signal),
+  findRun: async (named, cwd, roots) => (await loaded(import('../engine/evaluation/sides'))).findRun(named, cwd, roots),
+  resolveSide: async (named, cwd, roots) => (await loaded(import('../engine/evaluation/sides'))).resolveSide(named, cwd, roots),
+  evaluate: async (request, report, signal) => (await loaded(import('../engine/evaluation/compareCheckpoints'))).evaluateSide(request, report, signal),
+  compare: async (request, report, signal) => (await loaded(import('../engine/evaluation/compareCheckpoints'))).compareCheckpoints(request, report, signal),
 };
 
 async function loaded<T>(room: Promise<T>): Promise<T> {

@@ -22,3 +22,9 @@ export function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
 }
+
+/** The first names of a list, and how many more there are: for messages. */
+export function few(names: readonly string[], most = 8): string {
+  if (names.length === 0) return 'none';
+  return names.slice(0, most).join(', ') + (names.length > most ? `, and ${names.length - most} more` : '');
+}

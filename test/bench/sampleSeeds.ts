@@ -11,7 +11,7 @@ import { evaluationScenes } from '../../src/engine/benchmark/compose';
 import { classNames, readIdxFolder, slice } from '../../src/engine/benchmark/idx';
 import { writeScenes } from '../../src/engine/benchmark/writeScenes';
 import { analyze } from '../../src/engine/discovery/analyze';
-import { evaluateCheckpoint } from '../../src/engine/mitigation/evaluate';
+import { evaluateCheckpoint } from '../../src/engine/evaluation/evaluate';
 import { fineTune } from '../../src/engine/mitigation/fineTune';
 import type { FineTuneKind } from '../../src/engine/mitigation/prepare';
 import { listRuns } from '../../src/engine/run/runFolder';

@@ -13,12 +13,12 @@ import { writeComparisonReport } from '../report/writeComparisonReport';
 import { writeFileAtomically } from '../run/atomic';
 import { stableJson } from '../run/fingerprint';
 import { listRuns, type Run } from '../run/runFolder';
-import { comparePredictions, type Rediscovery } from './compare';
+import { comparePredictions, type Rediscovery } from '../evaluation/compare';
 import { changedMeanwhile } from './errors';
-import { evaluateCheckpoint } from './evaluate';
-import { readFeatures, readFindings, type RunFeature } from './features';
+import { evaluateCheckpoint } from '../evaluation/evaluate';
+import { readFeatures, readFindings, type RunFeature } from '../evaluation/features';
 import type { FineTuneRequest, Prepared } from './prepare';
-import type { Trained } from './trainer';
+import type { Trained } from '../training/trainer';
 
 export interface CompareRunInput {
   readonly request: FineTuneRequest;

@@ -5,8 +5,9 @@ import type { Finding, Findings } from '../../shared/findings';
 import { damagedArtifact } from '../run/errors';
 import { readNpy } from '../run/npy';
 import { listRuns, type RunEntry } from '../run/runFolder';
+import { rankUnknown, runUnfinished } from '../evaluation/errors';
 import * as errors from './errors';
-import { readFindings } from './features';
+import { readFindings } from '../evaluation/features';
 
 export interface DiscoveryRun {
   readonly id: string;
@@ -34,7 +35,7 @@ export async function findDiscoveryRun(root: string, id: string | undefined, inp
     complete.find((entry) => changedIn(entry).length === 0) ?? complete.find((entry) => otherModels(changedIn(entry)).length === 0) ?? complete[0];
   const run = id === undefined ? newest : runs.find((entry) => entry.id === basename(id));
   if (!run) throw id === undefined ? errors.noDiscovery() : errors.runUnknown(id, runs.map((entry) => entry.id));
-  if (run.file.state !== 'complete') throw errors.runUnfinished(run.id, run.file.state);
+  if (run.file.state !== 'complete') throw runUnfinished(run.id, run.file.state);
   const changed = changedIn(run);
   const ofCheckpoint = otherModels(changed);
   if (ofCheckpoint.length > 0) throw errors.otherCheckpoint(run.id, ofCheckpoint);
@@ -60,7 +61,7 @@ export function chooseFindings({ id, findings: { findings } }: DiscoveryRun, ran
   }
   return [...new Set(ranks)].map((rank) => {
     const found = ranked.find((finding) => finding.rank === rank);
-    if (!found) throw errors.rankUnknown(id, rank, ranked.length);
+    if (!found) throw rankUnknown(id, rank, ranked.length);
     return found;
   });
 }

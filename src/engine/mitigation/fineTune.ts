@@ -12,17 +12,17 @@ import { withStorageErrors } from '../run/errors';
 import { listRuns, withRun, type Run } from '../run/runFolder';
 import { versions } from '../discovery/versions';
 import { compareRun } from './compareRun';
-import { imageStore, type ImageStore } from './imageStore';
-import { openMetricsLog } from './metricsLog';
+import { imageStore, type ImageStore } from '../training/imageStore';
+import { openMetricsLog } from '../training/metricsLog';
 import { openTraining } from './openTraining';
 import { prepare, type FineTuneRequest, type Prepared } from './prepare';
 import { assertResumable } from './resume';
-import { openSchedule } from './schedule';
+import { openSchedule } from '../training/schedule';
 import { openTexts, planTrainingRegions, withReadableValidation } from './trainingInputs';
-import { totalSteps, train, type Trained } from './trainer';
-import { loadBatch } from './trainingData';
-import { openTrainingModel, type TrainingModel } from './trainingModel';
-import { stateStore } from './trainingState';
+import { totalSteps, train, type Trained } from '../training/trainer';
+import { loadBatch } from '../training/trainingData';
+import { openTrainingModel, type TrainingModel } from '../training/trainingModel';
+import { stateStore } from '../training/trainingState';
 import { openValidator } from './validator';
 
 export interface FineTuneResult {

@@ -1,14 +1,14 @@
 /** From checked inputs to a training step that is ready to run: weights, graphs, memory and device. */
 import type { Report } from '../../shared/progress';
-import { openOptimizer, type Optimizer } from './optimizer';
-import type { LossShape } from './loss';
-import { planMemory, withFallback, type MemoryPlan } from './memoryPlan';
+import { openOptimizer, type Optimizer } from '../training/optimizer';
+import type { LossShape } from '../training/loss';
+import { planMemory, withFallback, type MemoryPlan } from '../training/memoryPlan';
 import type { Prepared, FineTuneKind } from './prepare';
-import { chooseRuntime, openProven, type ChosenRuntime } from './stepRuntime';
-import { imageTower } from './tower';
-import { loadBatch, longestText, type TrainingData } from './trainingData';
-import type { TrainingModel } from './trainingModel';
-import { openTrainingStep, type StepRuntime, type StepSpec, type TrainingStep, type Weight } from './trainingStep';
+import { chooseRuntime, openProven, type ChosenRuntime } from '../training/stepRuntime';
+import { imageTower } from '../training/tower';
+import { loadBatch, longestText, type TrainingData } from '../training/trainingData';
+import type { TrainingModel } from '../training/trainingModel';
+import { openTrainingStep, type StepRuntime, type StepSpec, type TrainingStep, type Weight } from '../training/trainingStep';
 
 export interface OpenTraining {
   readonly optimizer: Optimizer;

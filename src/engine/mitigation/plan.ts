@@ -5,15 +5,15 @@ import { decodeImage } from '../dataset/decodeImage';
 import { frame } from '../dataset/frame';
 import { openRegionFinder } from '../dataset/regions';
 import { openRegionEncoder } from '../discovery/regionEncoder';
-import { regionKind } from './batchMasks';
+import { regionKind } from '../training/batchMasks';
 import { tooFewImages } from './errors';
-import { imageStore } from './imageStore';
+import { imageStore } from '../training/imageStore';
 import { openTraining } from './openTraining';
 import { prepare, type FineTuneRequest, type Prepared } from './prepare';
 import { openTexts, readableRows } from './trainingInputs';
-import { stepsPerEpoch, totalSteps } from './trainer';
-import { loadBatch, type TrainingData } from './trainingData';
-import { openTrainingModel, type RegionEmbedding } from './trainingModel';
+import { stepsPerEpoch, totalSteps } from '../training/trainer';
+import { loadBatch, type TrainingData } from '../training/trainingData';
+import { openTrainingModel, type RegionEmbedding } from '../training/trainingModel';
 
 export interface FineTunePlan {
   readonly kind: FineTuneRequest['kind'];

@@ -11,12 +11,12 @@ import { identifyInputs } from '../discovery/inputs';
 import { loadValidationData, presentRows, type ValidationData } from '../discovery/validationData';
 import { versions } from '../discovery/versions';
 import { fingerprint, hashFile, imageListHash, stableJson } from '../run/fingerprint';
-import { parseCaptions } from './captions';
+import { parseCaptions } from '../training/captions';
 import { chooseFindings, findDiscoveryRun, type DiscoveryRun } from './discoveryRun';
 import * as errors from './errors';
-import { featuresIn, readFeatures } from './features';
-import type { Feature } from './groupTable';
-import { assertTrainable } from './trainability';
+import { featuresIn, readFeatures } from '../evaluation/features';
+import type { Feature } from '../evaluation/groupTable';
+import { assertTrainable } from '../training/trainability';
 
 export type FineTuneKind = 'mitigate' | 'finetune';
 

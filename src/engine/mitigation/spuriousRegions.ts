@@ -5,7 +5,7 @@
 import type { Box } from '../../shared/boxes';
 import type { ImageEmbeddings } from '../discovery/embedImages';
 import { similarityMatrix } from '../runtime/matmul';
-import { regionKind } from './batchMasks';
+import { regionKind } from '../training/batchMasks';
 
 /** Every training image's regions, filled up to the same number. */
 export interface RegionPlan {

@@ -11,18 +11,18 @@ import { openRegionEncoder } from '../discovery/regionEncoder';
 import { encodeModel } from '../onnx/model';
 import type { Run } from '../run/runFolder';
 import { Tensor } from '../runtime/session';
-import { regionKind } from './batchMasks';
+import { regionKind } from '../training/batchMasks';
 import { readMedoids } from './discoveryRun';
 import * as errors from './errors';
-import { imageStore } from './imageStore';
+import { imageStore } from '../training/imageStore';
 import type { FineTuneRequest, Prepared } from './prepare';
 import { planRegions, type RegionPlan } from './spuriousRegions';
-import { cpuRuntime } from './stepRuntime';
-import { textTower } from './tower';
-import { longestText, type TrainingData } from './trainingData';
-import { forwardGraph, stepOutputs } from './trainingGraphs';
-import type { RegionEmbedding, TrainingModel } from './trainingModel';
-import type { Weight } from './trainingStep';
+import { cpuRuntime } from '../training/stepRuntime';
+import { textTower } from '../training/tower';
+import { longestText, type TrainingData } from '../training/trainingData';
+import { forwardGraph, stepOutputs } from '../training/trainingGraphs';
+import type { RegionEmbedding, TrainingModel } from '../training/trainingModel';
+import type { Weight } from '../training/trainingStep';
 
 export interface TrainingRegions {
   readonly data: Omit<TrainingData, 'text'>;

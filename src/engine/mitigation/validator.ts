@@ -3,13 +3,13 @@ import { accuracy, zeroShot } from '../discovery/zeroShot';
 import { encodeModel } from '../onnx/model';
 import { similarityMatrix } from '../runtime/matmul';
 import { Tensor } from '../runtime/session';
-import { crossEntropy } from './evaluate';
-import { groupAccuracies, leastAccurate, presenceOf, tableOf, type Feature } from './groupTable';
-import { imageFeeds } from './imageFeeds';
-import type { ImageStore } from './imageStore';
-import { imageTower } from './tower';
-import { forwardGraph, stepOutputs } from './trainingGraphs';
-import type { StepRuntime, StepSpec, Weight } from './trainingStep';
+import { crossEntropy } from '../evaluation/evaluate';
+import { groupAccuracies, leastAccurate, presenceOf, tableOf, type Feature } from '../evaluation/groupTable';
+import { imageFeeds } from '../training/imageFeeds';
+import type { ImageStore } from '../training/imageStore';
+import { imageTower } from '../training/tower';
+import { forwardGraph, stepOutputs } from '../training/trainingGraphs';
+import type { StepRuntime, StepSpec, Weight } from '../training/trainingStep';
 
 export interface ValidationInput {
   readonly image: StepSpec['image'];

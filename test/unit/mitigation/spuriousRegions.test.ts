@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ImageEmbeddings } from '../../../src/engine/discovery/embedImages';
-import { regionKind } from '../../../src/engine/mitigation/batchMasks';
+import { regionKind } from '../../../src/engine/training/batchMasks';
 import { nearestMedoids, planRegions } from '../../../src/engine/mitigation/spuriousRegions';
 import type { Box } from '../../../src/shared/boxes';
 import { unitRows } from '../../fixtures/unitRows';

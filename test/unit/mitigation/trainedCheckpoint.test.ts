@@ -10,10 +10,10 @@ import { openCheckpoint, type Checkpoint } from '../../../src/engine/checkpoint/
 import { checkpointFiles } from '../../../src/engine/checkpoint/checkpointFiles';
 import { decodeImage } from '../../../src/engine/dataset/decodeImage';
 import { preprocess } from '../../../src/engine/dataset/preprocess';
-import { imageStore } from '../../../src/engine/mitigation/imageStore';
-import { openOptimizer, type Optimizer } from '../../../src/engine/mitigation/optimizer';
-import { cpuRuntime } from '../../../src/engine/mitigation/stepRuntime';
-import { openTrainingModel, type TrainingModel } from '../../../src/engine/mitigation/trainingModel';
+import { imageStore } from '../../../src/engine/training/imageStore';
+import { openOptimizer, type Optimizer } from '../../../src/engine/training/optimizer';
+import { cpuRuntime } from '../../../src/engine/training/stepRuntime';
+import { openTrainingModel, type TrainingModel } from '../../../src/engine/training/trainingModel';
 import { openValidator } from '../../../src/engine/mitigation/validator';
 import { writeFolderAtomically } from '../../../src/engine/run/atomic';
 import { writePlantedDataset } from '../../fixtures/plantedClip';

@@ -1,8 +1,8 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
-import { openSchedule } from '../../../src/engine/mitigation/schedule';
-import { hasTorch, torch } from './torch';
+import { openSchedule } from '../../../src/engine/training/schedule';
+import { hasTorch, torch } from '../mitigation/torch';
 
 const rates = (schedule: ReturnType<typeof openSchedule>, steps: readonly number[]) => steps.map((step) => schedule.rate(step));
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseCaptions } from '../../../src/engine/mitigation/captions';
+import { parseCaptions } from '../../../src/engine/training/captions';
 
 const [none, several] = [-1, -2];
 const label = (caption: string, classes: readonly string[]) => parseCaptions([caption], classes).labels[0];

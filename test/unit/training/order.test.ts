@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { epochOrder } from '../../../src/engine/mitigation/order';
+import { epochOrder } from '../../../src/engine/training/order';
 
 const count = fc.integer({ min: 0, max: 300 });
 const seed = fc.integer({ min: 0, max: 0xffffffff });

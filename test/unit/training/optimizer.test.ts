@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { model, node, valueInfo } from '../../../src/engine/onnx/build';
 import { encodeModel } from '../../../src/engine/onnx/model';
 import { openSession, Tensor } from '../../../src/engine/runtime/session';
-import { openOptimizer, type OptimizerConfig, type OptimizerState } from '../../../src/engine/mitigation/optimizer';
-import { openKernel, plainKernel } from '../../../src/engine/mitigation/optimizerKernel';
-import { hasTorch, torch } from './torch';
+import { openOptimizer, type OptimizerConfig, type OptimizerState } from '../../../src/engine/training/optimizer';
+import { openKernel, plainKernel } from '../../../src/engine/training/optimizerKernel';
+import { hasTorch, torch } from '../mitigation/torch';
 
 const settings = { weightDecay: 0.2, betas: [0.9, 0.999], momentum: 0.9 } satisfies Partial<OptimizerConfig>;
 const kinds = ['adamw', 'sgd'] as const;

@@ -1,8 +1,8 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
-import { presenceOf } from '../../../src/engine/mitigation/groupTable';
-import { bootstrapDifferences } from '../../../src/engine/mitigation/pairedBootstrap';
+import { presenceOf } from '../../../src/engine/evaluation/groupTable';
+import { bootstrapDifferences } from '../../../src/engine/evaluation/pairedBootstrap';
 
 /** A group: class, with the feature or without, images, and the chance of being right before and after. */
 type Spec = readonly [label: number, present: 0 | 1, n: number, before: number, after: number];

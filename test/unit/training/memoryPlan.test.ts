@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { planMemory, withFallback } from '../../../src/engine/mitigation/memoryPlan';
-import type { StepBatch, TrainingStep } from '../../../src/engine/mitigation/trainingStep';
+import { planMemory, withFallback } from '../../../src/engine/training/memoryPlan';
+import type { StepBatch, TrainingStep } from '../../../src/engine/training/trainingStep';
 import { outOfMemory } from '../../../src/engine/runtime/errors';
 import { model, node, valueInfo } from '../../../src/engine/onnx/build';
 import type { ProgressEvent } from '../../../src/shared/progress';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { imageStore } from '../../../src/engine/mitigation/imageStore';
+import { imageStore } from '../../../src/engine/training/imageStore';
 
 const folder = await mkdtemp(join(tmpdir(), 'ravl-store-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));

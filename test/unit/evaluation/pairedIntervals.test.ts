@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mcNemarExact, pairedInterval } from '../../../src/engine/mitigation/pairedIntervals';
+import { mcNemarExact, pairedInterval } from '../../../src/engine/evaluation/pairedIntervals';
 
 describe('the paired interval', () => {
   // Bonett and Price's interval as Fagerland, Lydersen and Laake print it (Statistical Analysis of Contingency Tables, chapter 8):

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrainingConfig } from '../../../src/shared/config';
 import { findImageEncoder, findTextEncoder } from '../../../src/engine/checkpoint/encoders';
-import { selectTrainable } from '../../../src/engine/mitigation/trainable';
+import { selectTrainable } from '../../../src/engine/training/trainable';
 import { model, node, tensorProto, valueInfo } from '../../../src/engine/onnx/build';
 import { readModel } from '../../../src/engine/onnx/readModel';
 import type { ModelProto } from '../../../src/engine/onnx/schema';

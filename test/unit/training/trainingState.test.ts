@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { stateStore, type TrainingState } from '../../../src/engine/mitigation/trainingState';
+import { stateStore, type TrainingState } from '../../../src/engine/training/trainingState';
 import type { ProgressEvent } from '../../../src/shared/progress';
 
 let base: string;

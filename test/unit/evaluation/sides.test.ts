@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findRun, resolveSide } from '../../../src/engine/mitigation/sides';
+import { findRun, resolveSide } from '../../../src/engine/evaluation/sides';
 import { openRun } from '../../../src/engine/run/runFolder';
 import type { RunFile } from '../../../src/engine/run/runFile';
 import { configSchema, type ConfigInput } from '../../../src/shared/config';

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { openMetricsLog, readMetrics } from '../../../src/engine/mitigation/metricsLog';
+import { openMetricsLog, readMetrics } from '../../../src/engine/training/metricsLog';
 import type { EpochMetrics, StepMetrics } from '../../../src/shared/comparison';
 
 const base = await mkdtemp(join(tmpdir(), 'ravl-metrics-'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { comparePredictions, type ComparisonInput } from '../../../src/engine/mitigation/compare';
+import { comparePredictions, type ComparisonInput } from '../../../src/engine/evaluation/compare';
 import { comparisonSchema } from '../../../src/shared/comparison';
 import { comparisonInput, red, type Cell } from '../../fixtures/comparisonInput';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { crossEntropy, evaluateCheckpoint, type EvaluationRequest } from '../../../src/engine/mitigation/evaluate';
+import { crossEntropy, evaluateCheckpoint, type EvaluationRequest } from '../../../src/engine/evaluation/evaluate';
 import { configSchema } from '../../../src/shared/config';
 import type { ProgressEvent } from '../../../src/shared/progress';
 import { plantedClasses, writePlantedClip, writePlantedDataset, type PlantedImage } from '../../fixtures/plantedClip';
