@@ -76,7 +76,7 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
     const command = ravl
       .command(kind)
       .description(description)
-      .argument('<config>', 'a ravl.yaml that names the checkpoint and, under data.train, images with captions')
+      .argument('[config]', 'a ravl.yaml that names the checkpoint and, under data.train, images with captions')
       .option('--run <run>', kind === 'mitigate' ? 'the analysis that the finding is of (default: the newest that fits)' : 'an analysis whose findings make the groups that are measured');
     if (kind === 'mitigate') command.option('--finding <rank>', 'rank of the finding to push away; give it again for more (default: the first flagged)', repeated);
     command
@@ -93,7 +93,13 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
       .option('--skip-unreadable', 'leave out images that cannot be read instead of stopping')
       .option('--json', 'print one JSON object on stdout and nothing else')
       .addHelpText('after', `\nOptions win over the config. Progress goes to stderr, the result to stdout.\n\n${exitCodesHelp}`)
-      .action((target: string, options: FineTuneOptions) => fineTuneCommand(kind, target, options, terminal, engine, signals));
+      .action((target: string | undefined, options: FineTuneOptions) => {
+        // `--resume ravl.yaml` reads as the name of a run to the parser, and to nobody else.
+        const swallowed = target === undefined && typeof options.resume === 'string';
+        const config = swallowed ? (options.resume as string) : target;
+        if (config === undefined) throw usageInvalid(`ravl ${kind} needs a ravl.yaml.`);
+        return fineTuneCommand(kind, config, swallowed ? { ...options, resume: true } : options, terminal, engine, signals);
+      });
   }
 
   ravl

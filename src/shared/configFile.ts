@@ -108,7 +108,7 @@ export function configError(issues: readonly ConfigIssue[], file: string): RavlE
   const more = errors.length - shown.length;
   if (more > 0) shown.push(`… and ${more} more ${more === 1 ? 'problem' : 'problems'}.`);
   const inFile = errors.some(({ option }) => option === undefined);
-  return new RavlError('config-invalid', shown.join('\n'), inFile ? 'Mend these lines and run again; docs/configuration.md lists every key.' : 'ravl analyze --help lists every option.');
+  return new RavlError('config-invalid', shown.join('\n'), inFile ? 'Mend these lines and run again; docs/configuration.md lists every key.' : 'The help of the command (--help) lists every option.');
 }
 
 /** Counted here, for the parser leaves out line breaks inside a quote that is never closed. */

@@ -101,7 +101,7 @@ async function resumeRun(folder: string, options: RunOptions, report: Report): P
       await lock.release();
       return await openRun(options, report);
     }
-    const how = before.state === 'failed' ? `failed (${before.error?.message ?? 'for an unknown reason'})` : 'was interrupted';
+    const how = before.state === 'failed' ? `failed (${before.error?.message.replace(/\.$/, '') ?? 'for an unknown reason'})` : 'was interrupted';
     report({ type: 'note', level: 'info', text: `Resuming run ${before.id}, which ${how}.` });
     return await start(folder, { ...before, ...options.describe, state: 'running', error: null }, true, lock.release);
   } catch (error) {
