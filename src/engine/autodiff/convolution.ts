@@ -1,5 +1,5 @@
 /**
- * Convolution. dX is the transposed convolution. dW is a product of dY with the columns of x (im2col), summed over the batch;
+ * Convolution. dX is the transposed convolution, or one with the kernel turned round. dW is a product of dY with the columns of x (im2col), summed over the batch;
  * where each input value is in one window only (1 × 1 kernels, and patches with kernel = stride) the columns are a mere
  * reordering of x, and no convolution runs at all.
  */
@@ -15,8 +15,27 @@ function conv(site: Site): readonly (Value | undefined)[] {
   const weight = inputs[1]!;
   const group = site.int('group', 1);
   const window = windowOf(site, weight.dims.slice(2), x.dims.slice(2), y.dims.slice(2));
-  const dx = pointwise(window, group) && same(window.input, window.output) ? mixChannels(g, dy, weight) : transposed(g, dy, weight, window, group, x.dims[1]!);
-  return [dx, weightGradient(g, x, dy, weight.dims, window, group, lowering), inputs[2] && sumChannel(g, dy)];
+  return [inputGradient(site, weight, window, group), weightGradient(g, x, dy, weight.dims, window, group, lowering), inputs[2] && sumChannel(g, dy)];
+}
+
+/** dX. A transposed convolution, but where steps are 1, the convolution with the kernel turned round is up to three times as fast on CPU. */
+function inputGradient({ g, x, dy, lowering }: Site, weight: Value, window: Window, group: number): Value {
+  if (pointwise(window, group) && same(window.input, window.output)) return mixChannels(g, dy, weight);
+  const reach = window.kernel.map((size, index) => (size - 1) * window.dilations[index]!);
+  const [begins, ends] = [window.begins, window.ends].map((pads) => reach.map((most, index) => most - pads[index]!)) as [number[], number[]];
+  const dense = window.strides.every((stride) => stride === 1) && [...begins, ...ends].every((pad) => pad >= 0);
+  if (lowering !== 'cpu' || !dense) return transposed(g, dy, weight, window, group, x.dims[1]!);
+  return g.op('Conv', [dy, turned(g, weight, group)], x.dims, { ...attributes({ ...window, begins, ends }), group });
+}
+
+/** From [m, c / group, …kernel] to [c, m / group, …kernel], every kernel back to front. */
+function turned(g: Builder, weight: Value, group: number): Value {
+  const [m, c] = weight.dims as [number, number];
+  const kernel = weight.dims.slice(2);
+  const places = product(kernel);
+  const grouped = g.transpose(g.reshape(weight, [group, m / group, c, places]), [0, 2, 1, 3]);
+  const reversed = places === 1 ? grouped : g.op('Gather', [grouped, g.ints([...Array(places).keys()].reverse())], grouped.dims, { axis: 3 });
+  return g.reshape(reversed, [c * group, m / group, ...kernel]);
 }
 
 /** x [n, c, …], weight [c, m / group, …kernel]. It is the adjoint of a convolution from y to x, which gives both gradients. */
