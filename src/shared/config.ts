@@ -133,7 +133,7 @@ const trainingSchema = z.strictObject({
   steps: z.int().min(1).optional().describe('Stop after so many steps, whatever the epoch.'),
   optimizer: z.enum(['adamw', 'sgd']).default('adamw').describe('adamw: Adam with decoupled weight decay. sgd: with momentum.'),
   learningRate: z.number().positive().default(5e-5).describe('Peak learning rate (paper: 5e-5).'),
-  weightDecay: z.number().min(0).default(0.2).describe('Decoupled weight decay; biases and other vectors are spared.'),
+  weightDecay: z.number().min(0).default(0.2).describe('Weight decay: decoupled in adamw, part of the gradient in sgd; biases and other vectors are spared.'),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]).describe("AdamW's decay rates of both moments."),
   momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum of sgd.'),
   clipNorm: z.number().positive().optional().describe('Gradients are scaled down to this norm where they exceed it; not at all when left out.'),

@@ -158,5 +158,5 @@ async function writeCheckpoints(folder: string, { checkpoint }: Prepared, model:
 /** The weights of each parameter, from all of them in one column, as the optimizer keeps them. */
 function split(all: Float32Array, { parameters }: TrainingModel): Float32Array[] {
   let at = 0;
-  return parameters.map(({ data }) => all.subarray(at, (at += data.length)));
+  return parameters.map(({ size }) => all.subarray(at, (at += size)));
 }

@@ -32,7 +32,8 @@ export async function openTraining(
   const images = data.labels.length;
   const batch = Math.min(training.batch, images);
   if (batch < training.batch) report({ type: 'note', level: 'info', text: `There are ${images} training images, so each step takes all of them (training.batch is ${training.batch}).` });
-  const optimizer = openOptimizer(training, model.parameters);
+  const values = await model.load();
+  const optimizer = openOptimizer(training, model.parameters.map((parameter, i) => ({ ...parameter, data: values[i]! })));
   const weights = model.parameters.map(({ name, dims }, i) => ({ name, dims, data: optimizer.weights[i]! }));
   const shape: LossShape = { batch, regions: data.regions, classes: validation.classes.length, dim: checkpoint.dim };
   const spec: StepSpec = {
@@ -46,7 +47,7 @@ export async function openTraining(
   };
   const { input, split } = model.image;
   const single = await imageTower(model.image, { input: { name: input.name, dims: [3, input.height, input.width] }, images: 1, regions: data.regions, map: split?.map ?? null });
-  const memory = await planMemory(single, model.parameters.reduce((sum, { data: values }) => sum + values.length, 0), batch, { ...training, microBatch: microBatch ?? training.microBatch });
+  const memory = await planMemory(single, model.parameters.reduce((sum, { size }) => sum + size, 0), batch, { ...training, microBatch: microBatch ?? training.microBatch });
   if (memory.microBatch < batch) report({ type: 'note', level: 'info', text: `Each step works through its ${batch} images ${memory.microBatch} at a time, to fit in memory; the loss is that of the whole batch.` });
 
   const open = (runtime: StepRuntime, size = memory.microBatch) => openTrainingStep(spec, size, runtime);

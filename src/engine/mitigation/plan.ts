@@ -60,7 +60,7 @@ export async function planFineTune(request: FineTuneRequest, report: Report, sig
     const images = training.labels.length;
     return {
       kind: request.kind, device: runtime.device, images, regions, findings: findings.map(({ rank }) => rank!),
-      trainable: { weights: model.parameters.length, parameters: model.parameters.reduce((sum, { data: values }) => sum + values.length, 0), names: model.parameters.map(({ name }) => name) },
+      trainable: { weights: model.parameters.length, parameters: model.parameters.reduce((sum, { size }) => sum + size, 0), names: model.parameters.map(({ name }) => name) },
       batch, microBatch: step.microBatch, stepsPerEpoch: stepsPerEpoch(images, batch), steps: totalSteps(config.training, images, batch),
       secondsPerStep, memory: { bytes: memory.bytes, budget: memory.budget },
     };

@@ -44,6 +44,8 @@ export type OptimizerConfig = Pick<TrainingConfig, 'optimizer' | 'weightDecay' |
 /** @param open the kernel; the fast one unless told */
 export function openOptimizer(config: OptimizerConfig, parameters: readonly Parameter[], open = openKernel): Optimizer {
   const starts: number[] = [];
+  // The values as they were read are not kept: a second copy of all weights.
+  const decays = parameters.map(({ decay }) => decay);
   let values = 0;
   for (const { data } of parameters) {
     starts.push(values);
@@ -62,7 +64,7 @@ export function openOptimizer(config: OptimizerConfig, parameters: readonly Para
       const { clipNorm } = config;
       const scale = clipNorm !== undefined && norm > clipNorm ? clipNorm / norm : 1;
       const one = update(steps, learningRate, scale);
-      gradients.forEach((gradient, index) => one(starts[index]!, gradient, parameters[index]!.decay));
+      gradients.forEach((gradient, index) => one(starts[index]!, gradient, decays[index]!));
       return { norm };
     },
     snapshot: () => ({ steps, weights: kernel.weights, m: kernel.m, v: kernel.v }),

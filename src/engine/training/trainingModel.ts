@@ -8,6 +8,7 @@ import { loadTensor } from '../onnx/externalData';
 import { float32Model } from '../onnx/float32Model';
 import type { Model } from '../onnx/readModel';
 import type { ModelProto } from '../onnx/schema';
+import { elementCount } from '../onnx/tensor';
 import { staticGraph } from '../runtime/staticGraph';
 import { selectTrainable } from './trainable';
 import type { TrainableModel } from './tower';
@@ -16,7 +17,8 @@ import type { StepSpec } from './trainingStep';
 export interface Parameter {
   readonly name: string;
   readonly dims: readonly number[];
-  readonly data: Float32Array;
+  /** Number of values. */
+  readonly size: number;
   /** Whether weight decay applies. */
   readonly decay: boolean;
 }
@@ -26,6 +28,8 @@ export interface TrainingModel {
   readonly text: TrainableModel | null;
   /** The image encoder's, then those of the text encoder that it does not share. */
   readonly parameters: readonly Parameter[];
+  /** The values of the checkpoint, in the order of `parameters`; read anew each time, as they may be large. */
+  load(): Promise<Float32Array[]>;
   /** The weights as the checkpoint's files name them, from values in the order of `parameters`. */
   named(values: readonly Float32Array[]): TrainedWeights;
 }
@@ -35,7 +39,7 @@ export type RegionEmbedding = { readonly mode: string; readonly featureMap: stri
 
 /**
  * Opens what is trained of a checkpoint. Half precision is trained in float32.
- * Throws `checkpoint-quantized`, `mitigation-trainable-*`, `discovery-feature-map`.
+ * Throws what `selectTrainable` and `float32Model` throw, and `discovery-feature-map`.
  */
 export async function openTrainingModel(checkpoint: Checkpoint, regions: RegionEmbedding, { trainable, trainText }: TrainingConfig): Promise<TrainingModel> {
   const { image, text, dim, preprocessing, layout } = checkpoint;
@@ -48,14 +52,16 @@ export async function openTrainingModel(checkpoint: Checkpoint, regions: RegionE
   const ofText = language && (await selectTrainable(language, { ...text, dims: [1, text.length ?? checkpoint.tokenizer.fixedLength ?? 1] }, 'all'));
   const textName = (name: string) => (layout.merged ? name : `${textPrefix}${name}`);
 
-  const parameters: Parameter[] = [];
-  const load = async (model: Pick<Model, 'proto' | 'folder'>, name: string, as: string, decay: boolean) => {
-    if (parameters.some((known) => known.name === as)) return;
-    const tensor = await loadTensor(model, model.proto.graph.initializer.find((each) => each.name === name)!);
-    parameters.push({ name: as, dims: tensor.dims, data: tensor.data as Float32Array, decay });
+  const sources: (Parameter & { readonly read: () => Promise<Float32Array> })[] = [];
+  const add = (model: Pick<Model, 'proto' | 'folder'>, name: string, as: string, decay: boolean) => {
+    if (sources.some((known) => known.name === as)) return;
+    const tensor = model.proto.graph.initializer.find((each) => each.name === name)!;
+    const dims = tensor.dims.map(Number);
+    sources.push({ name: as, dims, size: elementCount(dims)!, decay, read: async () => (await loadTensor(model, tensor)).data as Float32Array });
   };
-  for (const name of imageNames) await load(vision, name, name, chosen.decay.has(name));
-  for (const name of ofText?.names ?? []) await load(language!, name, textName(name), ofText!.decay.has(name));
+  for (const name of imageNames) add(vision, name, name, chosen.decay.has(name));
+  for (const name of ofText?.names ?? []) add(language!, name, textName(name), ofText!.decay.has(name));
+  const parameters: Parameter[] = sources;
 
   return {
     image: {
@@ -65,6 +71,7 @@ export async function openTrainingModel(checkpoint: Checkpoint, regions: RegionE
     },
     text: language && { proto: withNames(language.proto, ofText!.names, textName), folder: language.folder, output: text.output, dim, trainable: ofText!.names.map(textName) },
     parameters,
+    load: () => Promise.all(sources.map(({ read }) => read())),
     named(values) {
       const all = new Map(parameters.map(({ name }, i) => [name, values[i]!]));
       const pick = (names: readonly string[], as: (name: string) => string) => new Map(names.map((name) => [name, all.get(as(name))!]));

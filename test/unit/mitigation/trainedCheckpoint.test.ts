@@ -42,7 +42,8 @@ async function opened(options: TinyClipOptions, trainText = false): Promise<Open
   const checkpoint = await openCheckpoint(folder, '/');
   const config = trainingConfig({ learningRate: 0.02, momentum: 0.9, trainText });
   const model = await openTrainingModel(checkpoint, null, config);
-  return { folder, checkpoint, model, optimizer: openOptimizer(config, model.parameters) };
+  const values = await model.load();
+  return { folder, checkpoint, model, optimizer: openOptimizer(config, model.parameters.map((parameter, i) => ({ ...parameter, data: values[i]! }))) };
 }
 
 async function written({ checkpoint, model, optimizer }: Opened): Promise<string> {
@@ -54,7 +55,7 @@ async function written({ checkpoint, model, optimizer }: Opened): Promise<string
 /** Three steps with random gradients: where they come from makes no difference here. */
 function trained({ optimizer, model }: Opened): void {
   const random = xoroshiro128plus(5);
-  for (let step = 0; step < 3; step++) optimizer.step(model.parameters.map(({ data }) => data.map(() => 2 * uniformFloat64(random) - 1)), 0.02);
+  for (let step = 0; step < 3; step++) optimizer.step(model.parameters.map(({ size }) => Float32Array.from({ length: size }, () => 2 * uniformFloat64(random) - 1)), 0.02);
 }
 
 const fileOf = ({ layout }: TinyClipOptions, encoder: 'vision' | 'text') => join('onnx', layout === 'merged' ? 'model.onnx' : `${encoder}_model.onnx`);
