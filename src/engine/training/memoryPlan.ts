@@ -31,8 +31,8 @@ export async function planMemory(tower: Tower, parameters: number, batch: number
   return { microBatch: size, bytes: fixed + each * size, budget };
 }
 
-/** Bytes of a whole step over bytes of the forward values, as measured on ViTs and ResNets (docs/performance.md). */
-const inFlight = 1.5;
+/** Bytes of a whole step over bytes of all forward values: 0.47 to 0.56 as measured on three ViTs (docs/performance.md), for onnxruntime frees what no gradient reads. */
+const inFlight = 0.7;
 
 /** Operators whose output is a view of their input in onnxruntime. */
 const views = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
