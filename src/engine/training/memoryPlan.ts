@@ -32,7 +32,7 @@ export async function planMemory(tower: Tower, parameters: number, batch: number
 }
 
 /** Bytes of a whole step over bytes of all forward values: 0.47 to 0.56 as measured on three ViTs (docs/performance.md), for onnxruntime frees what no gradient reads. */
-const inFlight = 0.7;
+const inFlight = 0.75;
 
 /** Operators whose output is a view of their input in onnxruntime. */
 const views = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
