@@ -112,7 +112,6 @@ export type FindingChange = z.infer<typeof findingChangeSchema>;
 export type FlippedImage = z.infer<typeof flippedImageSchema>;
 export type ClassAccuracy = z.infer<typeof classAccuracySchema>;
 export type GroupAccuracy = z.infer<typeof groupAccuracySchema>;
-export type FeatureSide = z.infer<typeof side>;
 
 /** One line of metrics.jsonl: a training step, or the state after an epoch on the validation images (epoch 0: before training). */
 export const metricsLineSchema = z.discriminatedUnion('type', [

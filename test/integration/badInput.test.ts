@@ -10,7 +10,7 @@ import type { ModelProto } from '../../src/engine/onnx/schema';
 import { plantedClasses, writePlantedClip, writePlantedDataset } from '../fixtures/plantedClip';
 import { writeJson, wordTokenizer } from '../fixtures/tinyClip';
 import { pngHeader } from './images';
-import { onlyJson, ravl, runFolders, runJson, startRavl, temporaryFolder } from './ravl';
+import { mayMount, onlyJson, ravl, runFolders, runJson, startRavl, temporaryFolder } from './ravl';
 
 const folder = temporaryFolder();
 const images = 24;
@@ -289,18 +289,7 @@ describe('what a newer version of RaVL wrote', () => {
   });
 });
 
-const mounts = (() => {
-  const at = join(folder, 'mount');
-  try {
-    execFileSync('mkdir', ['-p', at]);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', at], { stdio: 'ignore' });
-    execFileSync('umount', [at]);
-    return true;
-  } catch {
-    console.warn('Skipped: a full disk is not tested, as this user may not mount one.');
-    return false;
-  }
-})();
+const mounts = mayMount(join(folder, 'mount'));
 
 describe.skipIf(!mounts)('a full disk', () => {
   it.each(['4k', '16k', '48k'])('of %s is told in one sentence; with more room the run goes on', async (size) => {

@@ -16,7 +16,7 @@ import { comparisonSchema, metricsLineSchema, type Comparison, type MetricsLine 
 import { writePlantedClip, writePlantedDataset, writePlantedTraining } from '../fixtures/plantedClip';
 import { writeTinyClip } from '../fixtures/tinyClip';
 import { weightsOf } from '../fixtures/trainedWeights';
-import { onlyJson, ravl, runFolders, runJson, startRavl, temporaryFolder, type Outcome } from './ravl';
+import { mayMount, onlyJson, ravl, runFolders, runJson, startRavl, temporaryFolder, type Outcome } from './ravl';
 
 const folder = temporaryFolder();
 /** Checkpoint, data and configs; runs lie elsewhere, in roots that begin with a copy of the analysis. */
@@ -243,18 +243,7 @@ describe('a run that does not get to its end', () => {
     expect(nothing.stderr).toMatch(/^Error: There is no unfinished mitigate run here to resume\.\n {2}Leave --resume out/m);
   });
 
-  const mounts = (() => {
-    const at = join(folder, 'mount');
-    try {
-      execFileSync('mkdir', ['-p', at]);
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', at], { stdio: 'ignore' });
-      execFileSync('umount', [at]);
-      return true;
-    } catch {
-      console.warn('Skipped: full and read-only disks are not tested, as this user may not mount one.');
-      return false;
-    }
-  })();
+  const mounts = mayMount(join(folder, 'mount'));
 
   it.skipIf(!mounts)('for want of room, or of the right to write, is told in one sentence, and goes on later', async () => {
     const at = join(folder, 'mount');

@@ -1,6 +1,6 @@
 /** Runs the built command line, dist/cli.js, as a person does: in a process of its own, in a folder of its own. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,4 +101,17 @@ export async function readNpy(file: string): Promise<{ header: string; values: F
   const bytes = await readFile(file);
   const start = 10 + bytes.readUInt16LE(8);
   return { header: bytes.toString('latin1', 10, start), values: new Float32Array(new Uint8Array(bytes.subarray(start)).buffer) };
+}
+
+/** Whether this user may mount a small disk of its own at `folder`, which is made; says so loudly where not. */
+export function mayMount(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('umount', [folder]);
+    return true;
+  } catch {
+    console.warn('Skipped: full and read-only disks are not tested, as this user may not mount one.');
+    return false;
+  }
 }

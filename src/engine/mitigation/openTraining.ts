@@ -6,7 +6,7 @@ import { planMemory, withFallback, type MemoryPlan } from '../training/memoryPla
 import type { Prepared, FineTuneKind } from './prepare';
 import { chooseRuntime, openProven, type ChosenRuntime } from '../training/stepRuntime';
 import { imageTower } from '../training/tower';
-import { loadBatch, longestText, type TrainingData } from '../training/trainingData';
+import { loadBatch, type TrainingData } from '../training/trainingData';
 import type { TrainingModel } from '../training/trainingModel';
 import { openTrainingStep, type StepRuntime, type StepSpec, type TrainingStep, type Weight } from '../training/trainingStep';
 
@@ -39,7 +39,7 @@ export async function openTraining(
   const spec: StepSpec = {
     image: model.image,
     ...(model.text && 'tokenizer' in data.text
-      ? { text: { ...model.text, encoder: checkpoint.text, length: longestText(data.text.tokenizer, [...data.text.captions, ...data.text.prompts]).length, prompts: config.prompts.length } }
+      ? { text: { ...model.text, encoder: checkpoint.text, length: data.text.length, prompts: config.prompts.length } }
       : {}),
     shape,
     loss: { lambda: kind === 'mitigate' ? mitigation.lambda : 1, temperature: mitigation.temperature, logitScale: checkpoint.logitScale ?? defaultLogitScale },

@@ -137,13 +137,13 @@ export async function openTexts(prepared: Prepared, rows: Int32Array, { text }: 
   }
   const { tokenizer, text: encoder, dim } = checkpoint;
   const prompts = validation.classes.flatMap((name) => config.prompts.map((prompt) => prompt.replaceAll('{}', () => name)));
-  const longest = longestText(tokenizer, [...captions, ...prompts]).text;
+  const longest = longestText(tokenizer, [...captions, ...prompts]);
   const feeds = textFeeds(encoder, tokenizer.encode(prompts));
   const dims = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, tensor.dims]));
   const tower = await textTower(text, dims, prompts.length);
   const session = await cpuRuntime.open(encodeModel(forwardGraph(tower)), { name: 'the text encoder', externalFolder: text.folder });
   return {
-    training: { tokenizer, captions, prompts, longest },
+    training: { tokenizer, captions, prompts, longest: longest.text, length: longest.length },
     async classRows(weights) {
       const given: Record<string, Tensor> = { ...feeds, ...Object.fromEntries(weights.map(({ name, dims: shape, data }) => [name, new Tensor('float32', data, shape)])) };
       const results = await session.run(Object.fromEntries(session.inputs.map(({ name }) => [name, given[name]!])));

@@ -84,10 +84,12 @@ export async function train(parts: TrainerParts, report: Report, signal: AbortSi
     return (progress.step % perEpoch === 0 || progress.step === total) && progress.validations <= epoch ? epoch : null;
   };
   const patient = () => config.earlyStopping === null || progress.waited < config.earlyStopping.patience;
+  let order: { readonly epoch: number; readonly images: Int32Array } = { epoch: -1, images: new Int32Array(0) };
   const load = (step: number) => {
-    const order = epochOrder(images, parts.seed, Math.floor(step / perEpoch));
+    const epoch = Math.floor(step / perEpoch);
+    if (order.epoch !== epoch) order = { epoch, images: epochOrder(images, parts.seed, epoch) };
     const from = (step % perEpoch) * batch;
-    const loading = parts.load(order.subarray(from, from + batch));
+    const loading = parts.load(order.images.subarray(from, from + batch));
     // A failure is met where it is awaited; until then it is no unhandled one.
     loading.catch(() => undefined);
     return loading;

@@ -34,6 +34,8 @@ export interface TrainedText {
   readonly prompts: readonly string[];
   /** The text with the most tokens, which all others are padded to. */
   readonly longest: string;
+  /** Its number of tokens. */
+  readonly length: number;
 }
 
 /** The batch of the given images. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +10,6 @@ import { graphInfo } from '../../../src/engine/onnx/graphInfo';
 import { decodeModel, encodeModel } from '../../../src/engine/onnx/model';
 import { parseModel, readModel } from '../../../src/engine/onnx/readModel';
 import type { ModelProto } from '../../../src/engine/onnx/schema';
-import { writeModel } from '../../../src/engine/onnx/writeModel';
 import { RavlError } from '../../../src/shared/errors';
 
 const weights = Float32Array.from({ length: 32 * 16 }, (_, i) => Math.sin(i));
@@ -152,26 +151,6 @@ describe('encodeModel', () => {
   it.skipIf(!existsSync(onnx)).each(['vision_model', 'text_model'])('round-trips the exported %s byte by byte', (name) => {
     const bytes = readFileSync(join(onnx, `${name}.onnx`));
     expect(bytes.equals(encodeModel(decodeModel(bytes)))).toBe(true);
-  });
-});
-
-describe('writeModel', () => {
-  it('writes a self-contained file from weights on disk', async () => {
-    await put('w.bin', new Uint8Array(weights.buffer));
-    for (const proto of [linear(), outside('w.bin')]) {
-      const read = await readModel(await put('source.onnx', encodeModel(proto)));
-      const copy = join(folder, 'elsewhere.onnx');
-      await writeModel(read, copy);
-      expect(weightOf(read.proto).dataLocation).toBe(1);
-      const written = weightOf(decodeModel(await readFile(copy)));
-      expect(written.dataLocation ?? 0).toBe(0);
-      expect(Buffer.from(written.rawData!).equals(Buffer.from(weights.buffer))).toBe(true);
-    }
-  });
-
-  it('refuses what would pass 2 GiB', async () => {
-    const huge = { name: 'w', dims: [2 ** 30], dataType: 1, dataLocation: 1, externalData: [{ key: 'location', value: 'huge.bin' }] };
-    await expect(writeModel({ proto: linear(huge), folder }, join(folder, 'huge.onnx'))).rejects.toThrow(refused('onnx-file-too-large', '4.0 GiB'));
   });
 });
 
