@@ -1,27 +1,63 @@
 // Bundles each process entry into dist/. Native packages stay outside the bundle: they load their own binaries.
-import { rm } from 'node:fs/promises';
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 export const nativePackages = ['onnxruntime-node', 'sharp'];
 
+const shared = { absWorkingDir: import.meta.dirname, bundle: true, sourcemap: true, logLevel: 'warning' };
+
 /** @param {string} outdir */
-export const bundle = (outdir) =>
+export async function bundle(outdir) {
+  await Promise.all([engine(outdir), extensionHost(outdir), webview(outdir)]);
+}
+
+/** The processes that run the engine: the command line, the editor's worker and the thread they cluster in. */
+const engine = (outdir) =>
   build({
-    entryPoints: { cli: 'src/cli/main.ts', clusterThread: 'src/engine/discovery/clusterThread.ts' },
-    absWorkingDir: import.meta.dirname,
+    ...shared,
+    entryPoints: { cli: 'src/cli/main.ts', worker: 'src/worker/main.ts', clusterThread: 'src/engine/discovery/clusterThread.ts' },
     outdir,
-    bundle: true,
     platform: 'node',
     target: 'node20',
     format: 'esm',
-    // Commands that need no native package must start without one: the engine is a chunk of its own, loaded when asked for.
+    // What needs no native package must start without one: the engine is a chunk of its own, loaded when asked for.
     splitting: true,
-    sourcemap: true,
     external: nativePackages,
-    logLevel: 'warning',
     // Some bundled CommonJS packages call require(); ESM has none of its own.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
+
+/** The oldest editor supported loads extensions as CommonJS. */
+const extensionHost = (outdir) =>
+  build({
+    ...shared,
+    entryPoints: { extension: 'src/extension/extension.ts' },
+    outdir,
+    outExtension: { '.js': '.cjs' },
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: ['vscode'],
+    minifySyntax: true,
+  });
+
+const webview = async (outdir) => {
+  await build({
+    ...shared,
+    entryPoints: { panel: 'src/webview/main.tsx' },
+    outdir: join(outdir, 'webview'),
+    platform: 'browser',
+    target: 'chrome132',
+    format: 'iife',
+    minify: true,
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+  });
+  const codicons = join(import.meta.dirname, 'node_modules/@vscode/codicons/dist');
+  await mkdir(join(outdir, 'webview'), { recursive: true });
+  for (const file of ['codicon.css', 'codicon.ttf']) await cp(join(codicons, file), join(outdir, 'webview', file));
+};
 
 if (process.argv[1] === import.meta.filename) {
   // Chunks of an earlier build bear other names and would pile up.

@@ -42,7 +42,7 @@ export default tseslint.config(
   { ignores: ['dist/', 'build/', 'node_modules/', '**/*.js', '**/*.mjs', '!eslint.config.js'] },
   ...tseslint.configs.strict,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
       // Indexing typed arrays and columns of equal length is the daily bread of numeric code.

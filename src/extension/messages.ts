@@ -1,0 +1,41 @@
+import * as vscode from 'vscode';
+import { RavlError } from '../shared/errors';
+
+/** A button beside a message. */
+export interface Action {
+  readonly title: string;
+  run(): unknown;
+}
+
+/** Wraps a command: whatever it throws is shown as one sentence with what to do, and nothing else happens. */
+export function guarded<A extends unknown[]>(log: vscode.LogOutputChannel, work: (...args: A) => unknown): (...args: A) => Promise<void> {
+  return async (...args) => {
+    try {
+      await work(...args);
+    } catch (error) {
+      await showError(log, error);
+    }
+  };
+}
+
+/** Shows an error with "Show Log" and further buttons. A cancellation is no error and shows nothing. */
+export async function showError(log: vscode.LogOutputChannel, error: unknown, actions: readonly Action[] = []): Promise<void> {
+  if (isCancellation(error)) return;
+  log.error(error instanceof Error && !(error instanceof RavlError) ? error : sentence(error));
+  await offer(vscode.window.showErrorMessage, sentence(error), [...actions, { title: vscode.l10n.t('Show Log'), run: () => log.show() }]);
+}
+
+/** Shows a message with buttons, and does what is clicked. */
+export async function offer(show: typeof vscode.window.showInformationMessage, text: string, actions: readonly Action[]): Promise<void> {
+  const clicked = await show(text, ...actions.map(({ title }) => title));
+  await actions.find(({ title }) => title === clicked)?.run();
+}
+
+/** Message and hint; of a defect, no stack. */
+export function sentence(error: unknown): string {
+  if (error instanceof RavlError) return error.hint ? `${error.message} ${error.hint}` : error.message;
+  return vscode.l10n.t('RaVL ran into a defect of its own: {0}', error instanceof Error ? error.message : String(error));
+}
+
+export const isCancellation = (error: unknown): boolean =>
+  error instanceof vscode.CancellationError || (error instanceof Error && error.name === 'AbortError') || (error instanceof RavlError && error.code === 'cancelled');

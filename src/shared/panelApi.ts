@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import type { ProgressEvent } from './progress';
+import { method, nothing } from './rpc';
+import { type RunQueries, runQueries } from './runQueries';
+
+/**
+ * What a webview asks of the extension host: the questions about its run (runQueries.ts, passed on to the viewer) and what
+ * the editor does. The host decides which run a panel shows; the panel names images, regions and clusters by number.
+ */
+export const panelKinds = ['findings', 'image', 'comparison', 'training'] as const;
+export type PanelKind = (typeof panelKinds)[number];
+
+const id = z.int().min(0);
+
+export const panelActions = {
+  /** What the panel shows; asked once, when its script has started. */
+  start: method(nothing).returns<PanelStart>(),
+  /** Opens an image with its regions beside the panel. */
+  openImage: method(z.strictObject({ image: id, region: id.optional() })).returns<boolean>(),
+  /** Opens the image's own file in the editor, or copies its path. */
+  openImageFile: method(z.strictObject({ image: id })).returns<boolean>(),
+  copyImagePath: method(z.strictObject({ image: id })).returns<boolean>(),
+  /** Shows what would change in the config to fine-tune the finding away, as a diff, and offers to start it. */
+  fixFinding: method(z.strictObject({ rank: z.int().min(1) })).returns<boolean>(),
+  /** Asks where to, then writes the members of a cluster. False where the person thought better of it. */
+  saveMembers: method(z.strictObject({ cluster: id, format: z.enum(['csv', 'json']) })).returns<boolean>(),
+  saveChart: method(z.strictObject({ name: z.string().max(200), svg: z.string().max(5_000_000) })).returns<boolean>(),
+  openReport: method(nothing).returns<boolean>(),
+  openFindings: method(z.strictObject({ run: z.string().max(300).optional() })).returns<boolean>(),
+  openComparison: method(nothing).returns<boolean>(),
+  showLog: method(nothing).returns<boolean>(),
+  cancelRun: method(nothing).returns<boolean>(),
+  /** Ends the training after its step and keeps the best epoch. */
+  finishRun: method(nothing).returns<boolean>(),
+  resumeRun: method(nothing).returns<boolean>(),
+};
+
+export const panelApi = { ...runQueries, ...panelActions };
+export type PanelApi = RunQueries & typeof panelActions;
+
+export interface PanelStart {
+  readonly kind: PanelKind;
+  /** Of an image panel, the image, and the region to mark. */
+  readonly image?: number;
+  readonly region?: number;
+  readonly live: Live | null;
+}
+
+/** The job at work on the panel's run, as last heard of; null where none is. */
+export interface Live {
+  readonly progress: Extract<ProgressEvent, { type: 'progress' }> | null;
+  /** Seconds to the end of the phase; null until they can be told. */
+  readonly eta: number | null;
+}
+
+const progress = z.object({ type: z.literal('progress'), phase: z.string(), done: z.number(), total: z.number(), unit: z.string() });
+
+/** What the host tells a panel unasked. */
+export const panelEvents = {
+  /** New lines in metrics.jsonl, another state of the run, or a comparison: ask again. */
+  runChanged: z.object({}),
+  live: z.object({ live: z.object({ progress: progress.nullable(), eta: z.number().nullable() }).nullable() }),
+  viewProgress: z.object({ query: z.string(), done: z.number(), total: z.number() }),
+  /** Go to a finding: from the Problems view, a table's hover or the tree. */
+  showFinding: z.object({ rank: z.int().min(1) }),
+  /** Verdicts were changed elsewhere. */
+  verdictsChanged: z.object({}),
+};

@@ -1,0 +1,128 @@
+/**
+ * Requests between processes: extension host <-> worker and webview <-> extension host. An API is one object of methods,
+ * each with the schema of its parameters and the type of its result; both sides' calls derive from it. The messages are
+ * JSON-RPC's (vscode-jsonrpc), which brings ids, cancellation and order; what comes in is checked against the schema, and a
+ * failure travels as data, so that its code and hint reach the person. A connection is given from outside: this file knows
+ * neither Node nor the browser.
+ */
+import { z } from 'zod';
+import { RavlError } from './errors';
+
+export interface Method<P extends z.ZodType = z.ZodType, R = unknown> {
+  readonly params: P;
+  /** There for the type alone. */
+  readonly result?: R;
+}
+export type Api = Readonly<Record<string, Method>>;
+type Params<M extends Method> = z.input<M['params']>;
+type Given<M extends Method> = z.output<M['params']>;
+type Result<M extends Method> = NonNullable<M['result']>;
+
+/** A method of an API: `method(z.strictObject({…})).returns<Thing>()`. */
+export const method = <P extends z.ZodType>(params: P) => ({ returns: <R>(): Method<P, R> => ({ params }) });
+/** The parameters of a method that takes none. */
+export const nothing = z.strictObject({});
+
+export interface CallOptions {
+  /** Ends the call with `signal.reason` and tells the other side to stop. */
+  readonly signal?: AbortSignal;
+}
+
+export type Client<A extends Api> = { readonly [K in keyof A & string]: (params: Params<A[K]>, options?: CallOptions) => Promise<Result<A[K]>> };
+export type Handlers<A extends Api> = { readonly [K in keyof A & string]: (params: Given<A[K]>, signal: AbortSignal) => Promise<Result<A[K]>> | Result<A[K]> };
+export type Events = Readonly<Record<string, z.ZodType>>;
+export type EventSender<E extends Events> = <K extends keyof E & string>(event: K, data: z.input<E[K]>) => void;
+export type EventListeners<E extends Events> = { readonly [K in keyof E & string]?: (data: z.output<E[K]>) => void };
+
+/** What this file uses of a vscode-jsonrpc MessageConnection. */
+export interface Connection {
+  sendRequest(method: string, params: unknown, token: Token): Promise<unknown>;
+  onRequest(method: string, handler: (params: unknown, token: Token) => Promise<unknown>): { dispose(): void };
+  sendNotification(method: string, params: unknown): Promise<void>;
+  onNotification(method: string, handler: (params: unknown) => void): { dispose(): void };
+}
+interface Token {
+  readonly isCancellationRequested: boolean;
+  readonly onCancellationRequested: (listener: (event: unknown) => unknown) => { dispose(): void };
+}
+
+type Reply = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: { readonly code: string; readonly message: string; readonly hint: string } };
+
+/** Answers the calls of `api`. Parameters that the schema refuses are answered with `message-invalid` and reach no handler. */
+export function serve<A extends Api>(connection: Connection, api: A, handlers: Handlers<A>): void {
+  for (const [name, { params }] of Object.entries(api)) {
+    connection.onRequest(name, async (given, token): Promise<Reply> => {
+      const parsed = params.safeParse(given);
+      if (!parsed.success) return failure(messageInvalid(name, parsed.error.issues[0]));
+      try {
+        return { ok: true, value: await handlers[name]!(parsed.data as never, signalOf(token)) };
+      } catch (error) {
+        return failure(error);
+      }
+    });
+  }
+}
+
+/** Calls `api` on the other side. A call rejects with the RavlError that the other side met, or with `signal.reason`. */
+export function client<A extends Api>(connection: Connection, api: A): Client<A> {
+  const call = (name: string) => async (params: unknown, { signal }: CallOptions = {}) => {
+    signal?.throwIfAborted();
+    // After a cancellation the other side may still take its time to answer; the caller need not wait for that.
+    const reply = (await Promise.race([connection.sendRequest(name, params, tokenOf(signal)), aborted(signal)])) as Reply;
+    if (reply.ok) return reply.value;
+    throw new RavlError(reply.error.code, reply.error.message, reply.error.hint);
+  };
+  return Object.fromEntries(Object.keys(api).map((name) => [name, call(name)])) as unknown as Client<A>;
+}
+
+/** Sends events, which have no answer: `eventSender<typeof workerEvents>(connection)`. */
+export const eventSender =
+  <E extends Events>(connection: Connection): EventSender<E> =>
+  (event, data) =>
+    void connection.sendNotification(event, data).catch(() => undefined);
+
+/** Listens to events; one that the schema refuses is dropped and named to `refused`. */
+export function listen<E extends Events>(connection: Connection, events: E, listeners: EventListeners<E>, refused: (event: string) => void): void {
+  for (const [name, schema] of Object.entries(events)) {
+    connection.onNotification(name, (given) => {
+      const parsed = schema.safeParse(given);
+      if (parsed.success) listeners[name]?.(parsed.data as never);
+      else refused(name);
+    });
+  }
+}
+
+const messageInvalid = (name: string, issue: z.core.$ZodIssue | undefined) =>
+  new RavlError('message-invalid', `The message ${name} is not one that RaVL sends: ${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'wrong'}.`, 'Reload the window; if it happens again, report it.');
+
+/** A stop that a person asked for keeps its name, for the other side to tell from a failure. */
+function failure(error: unknown): Reply {
+  if (error instanceof RavlError) return { ok: false, error: { code: error.code, message: error.message, hint: error.hint } };
+  if (error instanceof Error && error.name === 'AbortError') return { ok: false, error: { code: 'cancelled', message: 'It was cancelled.', hint: '' } };
+  return { ok: false, error: { code: 'internal', message: error instanceof Error ? error.message : String(error), hint: 'This is a defect in RaVL; the log has more.' } };
+}
+
+function signalOf(token: Token): AbortSignal {
+  const controller = new AbortController();
+  if (token.isCancellationRequested) controller.abort();
+  else token.onCancellationRequested(() => controller.abort());
+  return controller.signal;
+}
+
+function tokenOf(signal: AbortSignal | undefined): Token {
+  return {
+    get isCancellationRequested() {
+      return signal?.aborted ?? false;
+    },
+    onCancellationRequested(listener) {
+      const stop = () => void listener(undefined);
+      signal?.addEventListener('abort', stop, { once: true });
+      return { dispose: () => signal?.removeEventListener('abort', stop) };
+    },
+  };
+}
+
+/** Never resolves; rejects with the signal's reason. */
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+}

@@ -1,0 +1,2 @@
+/** The process entry for the editor: wiring only. */
+export {};
