@@ -18,8 +18,11 @@ const engine = {
   benchmark: ['mitigation', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
 };
 
-/** Relative imports out of a folder that do not start with one of `allowed`, and packages that the room may not know. */
-const outside = (folder, allowed, packages = ['vscode']) => ({
+/**
+ * Relative imports out of a folder (`up`: out of the room that the folder is in) that do not start with one of `allowed`, and
+ * packages that the room may not know.
+ */
+const outside = (folder, allowed, packages = ['vscode'], up = '../') => ({
   files: [`src/${folder}/**`],
   rules: {
     'no-restricted-imports': [
@@ -28,7 +31,7 @@ const outside = (folder, allowed, packages = ['vscode']) => ({
         paths: packages.filter((name) => !name.endsWith('*')),
         patterns: [
           {
-            regex: `^\\.\\./(?!${allowed.map((path) => path.replaceAll('.', '\\.')).join('|')})`,
+            regex: `^${up.replaceAll('.', '\\.')}(?!${allowed.map((path) => path.replaceAll('.', '\\.')).join('|')})`,
             message: `src/${folder} may import only ${allowed.join(', ')} and itself.`,
           },
           ...packages.filter((name) => name.endsWith('*')).map((group) => ({ group: [group] })),
@@ -53,7 +56,9 @@ export default tseslint.config(
   },
   outside('shared', ['$^'], ['vscode', 'node:*']),
   outside('extension', ['shared/'], []),
+  outside('extension/*', ['shared/'], [], '../../'),
   outside('webview', ['shared/'], ['vscode', 'node:*']),
+  outside('webview/*', ['shared/'], ['vscode', 'node:*'], '../../'),
   outside('worker', ['engine/', 'shared/', '../package.json']),
   outside('cli', ['engine/', 'shared/', '../package.json']),
   ...Object.entries(engine).map(([room, neighbours]) =>
