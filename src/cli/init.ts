@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { writeFileAtomically } from '../engine/run/atomic';
 import { parseConfig } from '../shared/configFile';
+import { guessColumns } from '../shared/guessColumns';
+import { initialConfigFile, mostClasses } from '../shared/initFile';
 import type { Engine } from './engine';
 import { columnUnknown, configExists, usageInvalid } from './errors';
-import { initialConfigFile } from './initFile';
 import type { Terminal } from './terminal';
 import { count, plain } from './text';
 
@@ -43,35 +44,6 @@ export async function initCommand(checkpoint: string, table: string, options: In
   const shown = plain(options.output);
   const described = names.length === 0 ? '' : `, images in ${plain(image, 40)}, labels in ${plain(label, 40)}`;
   terminal.stdout.write(`Wrote ${shown}: ${count(labels.length)} classes${described}.\nNext: ravl analyze ${shown}\n`);
-}
-
-const mostClasses = 50;
-
-/** Usual names of each column, the likeliest first. */
-const usualNames = {
-  image: ['image', 'imagepath', 'imagefile', 'img', 'imgpath', 'filepath', 'filename', 'file', 'path', 'photo', 'picture', 'imageid'],
-  label: ['label', 'class', 'classname', 'category', 'target', 'y', 'labelname', 'classlabel'],
-  caption: ['caption', 'text', 'title', 'description', 'sentence', 'captions'],
-  boxes: ['boxes', 'bboxes', 'regions'],
-} as const;
-
-type Role = keyof typeof usualNames;
-
-/** The columns that are named as such columns usually are; case, blanks, hyphens and underscores do not count. */
-export function guessColumns(names: readonly string[]): Partial<Record<Role, string>> {
-  const folded = names.map((name) => name.toLowerCase().replaceAll(/[\s_-]/g, ''));
-  const taken = new Set<number>();
-  const guess: Partial<Record<Role, string>> = {};
-  for (const role of Object.keys(usualNames) as Role[]) {
-    const usual = usualNames[role];
-    const exact = usual.map((name) => folded.indexOf(name));
-    const containing = role === 'boxes' ? [] : [folded.findIndex((name) => name.includes(usual[0]))];
-    const index = [...exact, ...containing].find((candidate) => candidate >= 0 && !taken.has(candidate));
-    if (index === undefined) continue;
-    taken.add(index);
-    guess[role] = names[index]!;
-  }
-  return guess;
 }
 
 /** Forward slashes work on every system, and the file may travel. */

@@ -4,12 +4,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { guessColumns } from '../../../src/cli/init';
-import { initialConfigFile } from '../../../src/cli/initFile';
+import { initialConfigFile } from '../../../src/shared/initFile';
 import { runCommandLine } from '../../../src/cli/program';
 import { configSchema } from '../../../src/shared/config';
 import { configKeys } from '../../../src/shared/configDocs';
 import { parseConfig } from '../../../src/shared/configFile';
+import { guessColumns } from '../../../src/shared/guessColumns';
 import { fakeEngine } from '../../fixtures/fakeEngine';
 
 const simple = { checkpoint: 'clip', validation: 'v.csv', columns: { image: 'image', label: 'label' } };
@@ -19,11 +19,11 @@ describe('the file that init writes', () => {
     // Well-formed text only: a lone surrogate cannot be in a UTF-8 file.
     const text = fc.oneof(fc.string({ minLength: 1, maxLength: 12, unit: 'binary' }), fc.constantFrom('null', '1', 'yes', '~', '- a', 'a: b', '#', '[', "'", '"', ' x ', 'a\nb', '\t', '%', '@', '{}', '\u2028', '\x85', '\uFEFF', '<<', '=', '1e3', '2001-01-01'));
     fc.assert(
-      fc.property(text, text, fc.uniqueArray(text, { minLength: 2, maxLength: 2 }), fc.uniqueArray(text, { minLength: 1, maxLength: 5 }), (checkpoint, validation, [image, label], classes) => {
-        const file = initialConfigFile({ checkpoint, validation, columns: { image: image!, label: label! }, classes });
+      fc.property(text, text, fc.option(text, { nil: undefined }), fc.uniqueArray(text, { minLength: 2, maxLength: 2 }), fc.uniqueArray(text, { minLength: 1, maxLength: 5 }), (checkpoint, validation, train, [image, label], classes) => {
+        const file = initialConfigFile({ checkpoint, validation, columns: { image: image!, label: label! }, classes, train });
         const { config, issues } = parseConfig(file, 'ravl.yaml');
-        expect(issues).toEqual([]);
-        expect(config).toEqual(configSchema.parse({ checkpoint, data: { validation, columns: { image, label } }, classes }));
+        expect(issues.filter(({ severity }) => severity === 'error')).toEqual([]);
+        expect(config).toEqual(configSchema.parse({ checkpoint, data: { validation, train, columns: { image, label } }, classes }));
       }),
       { numRuns: 150 },
     );

@@ -1,23 +1,29 @@
 import { stringify } from 'yaml';
-import { type ConfigKey, configKeys } from '../shared/configDocs';
+import { type ConfigKey, configKeys } from './configDocs';
 
-/** What `ravl init` found out; everything else is left at its default. */
+/** What is known of a new config (`ravl init`, Create Config); everything else is left at its default. */
 export interface InitialConfig {
   readonly checkpoint: string;
   readonly validation: string;
+  /** The table of image-caption pairs to fine-tune on. */
+  readonly train?: string;
   readonly columns: { readonly image: string; readonly label: string; readonly caption?: string; readonly boxes?: string };
   /** Left out when there are too many to list. */
   readonly classes?: readonly string[];
 }
 
+/** Classes are listed up to so many. */
+export const mostClasses = 50;
+
 /**
  * A ravl.yaml with every setting that has a default beside it: in force where it was found out, otherwise switched off by a
  * `#` in the first column, so that taking this `#` away never changes anything. Descriptions are comments with a space.
  */
-export function initialConfigFile({ checkpoint, validation, columns, classes }: InitialConfig): string {
+export function initialConfigFile({ checkpoint, validation, train, columns, classes }: InitialConfig): string {
   const found = new Map<string, unknown>([
     ['checkpoint', checkpoint],
     ['data.validation', validation],
+    ...(train === undefined ? [] : [['data.train', train] as [string, unknown]]),
     ...Object.entries(columns).flatMap(([role, column]): [string, unknown][] => (column === undefined ? [] : [[`data.columns.${role}`, column]])),
     ...(classes ? [['classes', classes] as [string, unknown]] : []),
   ]);
