@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 import type { CallOptions, Client } from '../shared/rpc';
 import type { ProgressEvent } from '../shared/progress';
-import type { RunQueries } from '../shared/runQueries';
+import type { ViewerQueries } from '../shared/runQueries';
 import type { RunSummary } from '../shared/runSummary';
 import type { AnalyzeDone, Compared, Evaluated, FineTuneDone, Plan, WorkerApi } from '../shared/workerApi';
 
@@ -18,12 +18,12 @@ export interface Context {
 /** The worker that answers questions about what is on disk. It is started with the first question and again after a death. */
 export interface Viewer extends vscode.Disposable {
   /** A question about the run in `folder`. Rejects with the RavlError the worker met, or `signal.reason`. */
-  view<K extends keyof RunQueries & string>(
+  view<K extends keyof ViewerQueries & string>(
     folder: string,
     query: K,
-    params: Parameters<Client<RunQueries>[K]>[0],
+    params: Parameters<Client<ViewerQueries>[K]>[0],
     options?: CallOptions,
-  ): ReturnType<Client<RunQueries>[K]>;
+  ): ReturnType<Client<ViewerQueries>[K]>;
   /** Everything else that a worker knows and that is no job. */
   readonly api: Pick<Client<WorkerApi>, 'listRuns' | 'deleteRun' | 'tableColumns' | 'tableLabels' | 'inspect' | 'doctor'>;
   readonly onProgress: vscode.Event<{ readonly folder: string; readonly query: string; readonly done: number; readonly total: number }>;

@@ -45,6 +45,17 @@ export const runQueries = {
 };
 export type RunQueries = typeof runQueries;
 
+/** What the extension host alone may ask: paths never go to a webview. */
+export const hostQueries = {
+  /** The absolute path of an image's file, which is there or not. */
+  imageFile: method(z.strictObject({ image: id })).returns<{ file: string }>(),
+};
+export type HostQueries = typeof hostQueries;
+
+/** All that the viewer answers. */
+export const viewerQueries = { ...runQueries, ...hostQueries };
+export type ViewerQueries = typeof viewerQueries;
+
 export type FindingSummary = Omit<Finding, 'regions'>;
 
 export interface Overview {
