@@ -64,6 +64,7 @@ export default tseslint.config(
   ...Object.entries(engine).map(([room, neighbours]) =>
     outside(`engine/${room}`, ['../shared/', '../../package.json', ...neighbours.map((name) => `${name}/`)]),
   ),
+  outside('engine/benchmark/*', ['../shared/', ...engine.benchmark.map((name) => `${name}/`)], ['vscode'], '../../'),
   outside('engine/runtime/tensorflow', ['../../shared/', '../onnx/', 'errors$', 'session$']),
   { files: ['test/**', 'scripts/**'], rules: { 'no-console': 'off' } },
 );
