@@ -13,7 +13,7 @@ export type PanelKind = (typeof panelKinds)[number];
 const id = z.int().min(0);
 
 export const panelActions = {
-  /** What the panel shows; asked once, when its script has started. */
+  /** What the panel shows; asked once and before anything else, when its script has started (again: a hidden panel's script is gone). */
   start: method(nothing).returns<PanelStart>(),
   /** Opens an image with its regions beside the panel. */
   openImage: method(z.strictObject({ image: id, region: id.optional() })).returns<boolean>(),
@@ -43,8 +43,16 @@ export interface PanelStart {
   /** Of an image panel, the image, and the region to mark. */
   readonly image?: number;
   readonly region?: number;
+  /** Of a findings panel, the finding to go to. */
+  readonly rank?: number;
   readonly live: Live | null;
+  /** To be kept as `restore` in the webview's state, `setState({ restore, … })`: the host brings the panel back by it. An image panel keeps `image` up to date in it. */
+  readonly restore: PanelRestore;
 }
+
+/** What a panel that comes back after a restart showed. */
+export const panelRestoreSchema = z.object({ kind: z.enum(panelKinds), folder: z.string().min(1).max(10_000), image: id.optional() });
+export type PanelRestore = Readonly<z.infer<typeof panelRestoreSchema>>;
 
 /** The job at work on the panel's run, as last heard of; null where none is. */
 export interface Live {
@@ -63,6 +71,8 @@ export const panelEvents = {
   viewProgress: z.object({ query: z.string(), done: z.number(), total: z.number() }),
   /** Go to a finding: from the Problems view, a table's hover or the tree. */
   showFinding: z.object({ rank: z.int().min(1) }),
+  /** Show another image in this image panel. */
+  showImage: z.object({ image: id, region: id.optional() }),
   /** Verdicts were changed elsewhere. */
   verdictsChanged: z.object({}),
 };

@@ -141,6 +141,8 @@ export interface MisledRows {
     /** Line in the file, from 1. */
     readonly line: number;
     readonly image: number;
+    /** Path as the table names it. */
+    readonly name: string;
     readonly label: string;
     readonly predicted: string;
     /** Ranks of the flagged findings that the image has. */
