@@ -37,6 +37,8 @@ export const contextKeys = {
   busy: 'ravl.busy',
   /** There is a ravl.yaml in the workspace. */
   hasConfig: 'ravl.hasConfig',
+  /** Paths of the folders that hold a checkpoint: menus cannot look inside. */
+  checkpointFolders: 'ravl.checkpointFolders',
 } as const;
 
 export const settings = {
