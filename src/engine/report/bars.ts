@@ -1,4 +1,5 @@
-import { percent } from './format';
+import { percent } from '../../shared/format';
+import { wilson } from '../../shared/wilson';
 import { html, type Html } from './html';
 
 /** A share with the number of cases behind it; null share where there are none. */
@@ -38,15 +39,6 @@ export function barAxis(): Html {
 /** The hatching that all bars refer to; once a page. */
 export function barPatterns(): Html {
   return html`<svg class="defs" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-ground" width="5" height="5"/><rect class="hatch-line" width="2" height="5"/></pattern></defs></svg>`;
-}
-
-/** Wilson's 95% score interval of a share of n (Wilson 1927). */
-export function wilson(share: number, n: number): [number, number] {
-  const z = 1.959963984540054;
-  const z2 = (z * z) / n;
-  const centre = (share + z2 / 2) / (1 + z2);
-  const half = (z * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n))) / (1 + z2);
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }
 
 const twoBars = (label: string, above: Html, below: Html) =>

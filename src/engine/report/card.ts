@@ -1,9 +1,9 @@
 import type { ClassRow, Finding } from '../../shared/findings';
 import { barAxis, pairedBars } from './bars';
-import { count, counted, decimal, decimalInterval, percent, points, pointsInterval, probability } from './format';
+import { count, counted, decimal, decimalInterval, percent, points, pointsInterval, probability } from '../../shared/format';
+import { effect, nameOf, shown } from '../../shared/words';
 import { galleryOf, pictureRow, type Thumbnails } from './gallery';
-import { html, shown, type Html } from './html';
-import { effect, nameOf } from './words';
+import { html, type Html } from './html';
 
 /** Rows of a card's table at once, and in all: with a thousand classes the page would be nothing else. */
 const classRows = { open: 8, all: 24 } as const;

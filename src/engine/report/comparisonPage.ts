@@ -3,9 +3,10 @@ import { changeHeadline, groupInWords, regressionsInWords, summaryInWords } from
 import { classChangeTable, findingChangeCard, regressionTables } from './comparisonTables';
 import { lineChart } from './curves';
 import { flippedGalleries } from './flips';
-import { count, counted, decimal, listed, percent, points, pointsInterval, seconds } from './format';
+import { count, counted, decimal, listed, percent, points, pointsInterval, seconds } from '../../shared/format';
+import { shown } from '../../shared/words';
 import type { Thumbnails } from './gallery';
-import { html, shown, type Html, type Part } from './html';
+import { html, type Html, type Part } from './html';
 import { pageShell } from './shell';
 
 /** What the page says about where the comparison comes from. */

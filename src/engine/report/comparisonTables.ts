@@ -1,9 +1,9 @@
 import type { Change, Comparison, FindingChange, Regression } from '../../shared/comparison';
 import { barAxis, changeBars, type Rate } from './bars';
-import { count, counted, decimal, percent, points, pointsInterval, probability } from './format';
-import { html, shown, type Html } from './html';
+import { count, counted, decimal, percent, points, pointsInterval, probability } from '../../shared/format';
+import { nameOf, shown } from '../../shared/words';
+import { html, type Html } from './html';
 import { groupInWords } from './comparisonWords';
-import { nameOf } from './words';
 
 /** Rows of a table at once, and in all: with a thousand classes the page would be nothing else. */
 const rowLimit = { open: 16, all: 200 } as const;

@@ -1,7 +1,6 @@
 import type { Comparison, FindingChange, Regression } from '../../shared/comparison';
-import { counted, decimal, percent } from './format';
-import { shown } from './html';
-import { nameOf } from './words';
+import { counted, decimal, percent } from '../../shared/format';
+import { nameOf, shown } from '../../shared/words';
 
 /** A comparison whose summary is still to be written. */
 type Results = Omit<Comparison, 'summary'>;

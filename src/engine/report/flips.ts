@@ -1,7 +1,8 @@
 import type { Comparison, FlippedImage } from '../../shared/comparison';
-import { count } from './format';
+import { count } from '../../shared/format';
+import { shown } from '../../shared/words';
 import type { Thumbnails } from './gallery';
-import { html, shown, type Html } from './html';
+import { html, type Html } from './html';
 
 /** Pictures of a kind of flip. */
 const shownPictures = 32;

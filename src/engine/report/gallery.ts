@@ -1,7 +1,8 @@
 import type { Box } from '../../shared/boxes';
 import type { Finding, Findings } from '../../shared/findings';
-import { count } from './format';
-import { html, shown, type Html } from './html';
+import { count } from '../../shared/format';
+import { shown } from '../../shared/words';
+import { html, type Html } from './html';
 
 /** The picture of an image with a region outlined (or whole, for null) as a data URI; undefined where there is none. */
 export type Thumbnails = (image: string, box: Box | null) => string | undefined;

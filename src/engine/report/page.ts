@@ -1,11 +1,12 @@
 import type { Finding, Findings } from '../../shared/findings';
 import { barAxis, singleBar } from './bars';
 import { clusterTable, findingCard, foldedCard } from './card';
-import { count, counted, decimal, listed, percent, probability, seconds } from './format';
+import { count, counted, decimal, listed, percent, probability, seconds } from '../../shared/format';
+import { nameOf, shown } from '../../shared/words';
 import { cardsOf, type Thumbnails } from './gallery';
-import { html, shown, type Html, type Part } from './html';
+import { html, type Html, type Part } from './html';
 import { pageShell } from './shell';
-import { accuracyInWords, explanation, headline, nameOf } from './words';
+import { accuracyInWords, explanation, headline } from './words';
 
 /** What the report says about the run itself. */
 export interface ReportRun {

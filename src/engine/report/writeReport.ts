@@ -4,7 +4,7 @@ import type { Findings } from '../../shared/findings';
 import type { Report } from '../../shared/progress';
 import { writeFileAtomically } from '../run/atomic';
 import type { RunFile } from '../run/runFile';
-import { counted } from './format';
+import { counted } from '../../shared/format';
 import { picturesOf } from './gallery';
 import { renderReport, type ReportRun } from './page';
 import { makeThumbnails } from './thumbnails';

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { pairedBars, wilson } from '../../../src/engine/report/bars';
+import { pairedBars } from '../../../src/engine/report/bars';
 import { picturesOf } from '../../../src/engine/report/gallery';
-import { html, shown } from '../../../src/engine/report/html';
+import { html } from '../../../src/engine/report/html';
 import { renderReport, type ReportRun } from '../../../src/engine/report/page';
 import type { Findings } from '../../../src/shared/findings';
+import { wilson } from '../../../src/shared/wilson';
+import { shown } from '../../../src/shared/words';
 import { classRow, exampleClasses, exampleFindings, finding } from '../../fixtures/exampleFindings';
 
 const run: ReportRun = {
