@@ -94,7 +94,7 @@ export interface RegionTable {
   readonly scoreLabel: Float32Array;
   /** Whether the region is the one that its image's error is traced to: its image is mispredicted and no other region of it scores the predicted class higher (paper, H_c). 0 or 1. */
   readonly influential: Uint8Array;
-  /** Of each image: class ids, and the path as the data names it. */
+  /** Of each image: class ids (-1 where an image without regions makes them unknown), and the path as the data names it. */
   readonly imageLabel: Int32Array;
   readonly imagePredicted: Int32Array;
   readonly imageNames: readonly string[];
@@ -163,7 +163,7 @@ export interface TrainingView {
   readonly run: RunSummary;
   readonly config: Config;
   readonly lines: readonly MetricsLine[];
-  /** Where to ask on from. */
+  /** Where to ask on from. `next - lines.length` is the place of the first line: less than `from` where a resume cut the log back, and then what stands from there on is replaced. */
   readonly next: number;
   /** Steps at most. null until it is known. */
   readonly totalSteps: number | null;
