@@ -1,3 +1,4 @@
+import { type Sample, addSample, recentRate } from '../shared/pace';
 import type { ProgressEvent, Report } from '../shared/progress';
 import { count, duration, plain } from './text';
 
@@ -52,7 +53,7 @@ export function renderProgress(stream: ProgressStream, environment: { readonly n
     const started = !phase;
     phase ??= { event, startedAt: now(), resumed: event.done, samples: [], drawnAt: -Infinity, tenth: tenthOf(event) };
     phase.event = event;
-    addSample(phase, now());
+    addSample(phase.samples, { at: now(), done: event.done });
     if (live) {
       if (now() - phase.drawnAt >= redrawEvery) draw();
     } else if (started || tenthOf(event) > phase.tenth) {
@@ -78,8 +79,6 @@ export function renderProgress(stream: ProgressStream, environment: { readonly n
   };
 }
 
-/** Rates are over the last ten seconds: a phase that slows down or resumes should say so. */
-const rateWindow = 10_000;
 const redrawEvery = 100;
 
 interface Phase {
@@ -87,22 +86,9 @@ interface Phase {
   readonly startedAt: number;
   /** What was done before this process started. */
   readonly resumed: number;
-  readonly samples: { readonly at: number; readonly done: number }[];
+  readonly samples: Sample[];
   drawnAt: number;
   tenth: number;
-}
-
-function addSample({ samples, event }: Phase, at: number): void {
-  samples.push({ at, done: event.done });
-  // The newest sample older than the window stays: it is where the window starts.
-  while (samples.length > 2 && samples[1]!.at <= at - rateWindow) samples.shift();
-}
-
-/** Items per second over the window; undefined before a second has passed. */
-function recentRate({ samples }: Phase): number | undefined {
-  const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last || last.at - first.at < 1000 || last.done <= first.done) return undefined;
-  return ((last.done - first.done) / (last.at - first.at)) * 1000;
 }
 
 function liveLine(phase: Phase, width: number): { readonly before: string; readonly bar: string; readonly after: string } {
@@ -124,7 +110,7 @@ function plainLine(phase: Phase): string {
 
 /** `, 16 images/s, 2m 05s left`, as far as it is known. */
 function outlook(phase: Phase): string {
-  const rate = recentRate(phase);
+  const rate = recentRate(phase.samples);
   if (rate === undefined) return '';
   const left = Math.max(0, phase.event.total - phase.event.done) / rate;
   return `, ${speed(rate, phase.event.unit)}, ${duration(left)} left`;

@@ -1,5 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
+export { duration } from '../shared/pace';
+
 /**
  * Text from data, made safe to print on a terminal: no escape sequences, control or bidirectional characters, one line,
  * at most `width` columns (the middle of the sentence is worth less than its start, so the end is cut, with an ellipsis).
@@ -55,15 +57,6 @@ export function bytes(value: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, value)) / 10)));
   return `${power === 0 ? value : (value / 1024 ** power).toFixed(1)} ${units[power]!}`;
-}
-
-/** Seconds as `9s`, `2m 05s`, `1h 07m`. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const two = (value: number): string => String(value).padStart(2, '0');
-  if (whole < 60) return `${whole}s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)}m ${two(whole % 60)}s`;
-  return `${Math.floor(whole / 3600)}h ${two(Math.floor((whole % 3600) / 60))}m`;
 }
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
