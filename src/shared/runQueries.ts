@@ -24,7 +24,7 @@ export const runQueries = {
   /** A point a region in the plane; slow the first time, then read from the run's cache. */
   projection: method(nothing).returns<Projection>(),
   /** Small pictures as WebP, at most 160 pixels a side: the upright image, or what a region's box cuts out. null where an image cannot be read. */
-  thumbnails: method(z.strictObject({ kind: z.enum(thumbnailKinds), ids: z.array(id).max(thumbnailPage) })).returns<readonly (Uint8Array | null)[]>(),
+  thumbnails: method(z.strictObject({ kind: z.enum(thumbnailKinds), ids: z.array(id).max(thumbnailPage) })).returns<readonly (Thumbnail | null)[]>(),
   /** One image, large. */
   image: method(z.strictObject({ image: id })).returns<ImageView>(),
   /** The number of an image by its absolute path; null where the run has not seen it. */
@@ -106,6 +106,14 @@ export interface Projection {
   readonly y: Float32Array;
   /** In words: how it was made, e.g. that regions were sampled. */
   readonly method: string;
+}
+
+export interface Thumbnail {
+  /** WebP. */
+  readonly bytes: Uint8Array;
+  /** Pixels of what was made small, the upright image or the region: those that boxes count in. */
+  readonly width: number;
+  readonly height: number;
 }
 
 export interface ImageView {
