@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 
 export const nativePackages = ['onnxruntime-node', 'sharp'];
+const codicons = 'node_modules/@vscode/codicons/dist';
 
-const shared = { absWorkingDir: import.meta.dirname, bundle: true, sourcemap: true, logLevel: 'warning' };
+const shared = { absWorkingDir: import.meta.dirname, bundle: true, sourcemap: true, metafile: true, logLevel: 'warning' };
 
-/** @param {string} outdir */
+/**
+ * @param {string} outdir
+ * @returns {Promise<string[]>} the files that went in, relative to this folder
+ */
 export async function bundle(outdir) {
-  await Promise.all([engine(outdir), extensionHost(outdir), webview(outdir)]);
+  const results = await Promise.all([engine(outdir), extensionHost(outdir), webview(outdir)]);
+  return [...new Set(results.flatMap(({ metafile }) => Object.keys(metafile.inputs))), `${codicons}/codicon.css`];
 }
 
 /** The processes that run the engine: the command line, the editor's worker and the thread they cluster in. */
@@ -43,7 +48,7 @@ const extensionHost = (outdir) =>
   });
 
 const webview = async (outdir) => {
-  await build({
+  const result = await build({
     ...shared,
     entryPoints: { panel: 'src/webview/main.tsx' },
     outdir: join(outdir, 'webview'),
@@ -54,9 +59,9 @@ const webview = async (outdir) => {
     jsx: 'automatic',
     jsxImportSource: 'preact',
   });
-  const codicons = join(import.meta.dirname, 'node_modules/@vscode/codicons/dist');
   await mkdir(join(outdir, 'webview'), { recursive: true });
-  for (const file of ['codicon.css', 'codicon.ttf']) await cp(join(codicons, file), join(outdir, 'webview', file));
+  for (const file of ['codicon.css', 'codicon.ttf']) await cp(join(import.meta.dirname, codicons, file), join(outdir, 'webview', file));
+  return result;
 };
 
 if (process.argv[1] === import.meta.filename) {

@@ -9,8 +9,9 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { captionWords, classCaptions, descriptiveCaptions } from '../src/engine/benchmark/captions';
-import { evaluationScenes, plantedScenes, pretrainingScenes, rectangleColours } from '../src/engine/benchmark/compose';
+import { coloursOf, evaluationScenes, plantedScenes, pretrainingScenes } from '../src/engine/benchmark/compose';
 import { classNames, readIdxFolder, slice, type GreyImages } from '../src/engine/benchmark/idx';
+import { rectangleColours } from '../src/engine/benchmark/marks';
 import { writeSmallClip } from '../src/engine/benchmark/smallClip';
 import { writeScenes } from '../src/engine/benchmark/writeScenes';
 import { fineTune } from '../src/engine/mitigation/fineTune';
@@ -101,7 +102,7 @@ async function pretrainingFolder(): Promise<string> {
   const folder = await emptyFolder(join(work, 'pretraining'));
   await writeSmallClip(join(folder, 'checkpoint'), captionWords(names, colours), seed);
   const scenes = pretrainingScenes(forPretraining, 20_000, seed);
-  await writeScenes(folder, forPretraining, scenes, { name: 'train', column: 'caption', cells: descriptiveCaptions(scenes.labels, names, scenes.colours, seed) });
+  await writeScenes(folder, forPretraining, scenes, { name: 'train', column: 'caption', cells: descriptiveCaptions(scenes.labels, names, coloursOf(scenes), seed) });
   await writeValidation(folder, forChecking);
   await writeFile(join(folder, 'ravl.yaml'), pretrainingConfig);
   return folder;
