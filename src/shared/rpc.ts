@@ -26,6 +26,8 @@ export const nothing = z.strictObject({});
 export interface CallOptions {
   /** Ends the call with `signal.reason` and tells the other side to stop. */
   readonly signal?: AbortSignal;
+  /** Once cancelled, waits for the other side's answer all the same: by then it has closed what it had open. */
+  readonly untilAnswered?: boolean;
 }
 
 export type Client<A extends Api> = { readonly [K in keyof A & string]: (params: Params<A[K]>, options?: CallOptions) => Promise<Result<A[K]>> };
@@ -46,7 +48,11 @@ interface Token {
   readonly onCancellationRequested: (listener: (event: unknown) => unknown) => { dispose(): void };
 }
 
-type Reply = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: { readonly code: string; readonly message: string; readonly hint: string } };
+const replySchema = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), value: z.unknown() }),
+  z.object({ ok: z.literal(false), error: z.object({ code: z.string(), message: z.string(), hint: z.string() }) }),
+]);
+type Reply = z.input<typeof replySchema>;
 
 /** Answers the calls of `api`. Parameters that the schema refuses are answered with `message-invalid` and reach no handler. */
 export function serve<A extends Api>(connection: Connection, api: A, handlers: Handlers<A>): void {
@@ -65,12 +71,15 @@ export function serve<A extends Api>(connection: Connection, api: A, handlers: H
 
 /** Calls `api` on the other side. A call rejects with the RavlError that the other side met, or with `signal.reason`. */
 export function client<A extends Api>(connection: Connection, api: A): Client<A> {
-  const call = (name: string) => async (params: unknown, { signal }: CallOptions = {}) => {
+  const call = (name: string) => async (params: unknown, { signal, untilAnswered = false }: CallOptions = {}) => {
     signal?.throwIfAborted();
-    // After a cancellation the other side may still take its time to answer; the caller need not wait for that.
-    const reply = (await Promise.race([connection.sendRequest(name, params, tokenOf(signal)), aborted(signal)])) as Reply;
-    if (reply.ok) return reply.value;
-    throw new RavlError(reply.error.code, reply.error.message, reply.error.hint);
+    const asked = connection.sendRequest(name, params, tokenOf(signal));
+    const reply = replySchema.safeParse(await (signal && !untilAnswered ? orAborted(asked, signal) : asked));
+    if (!reply.success) throw messageInvalid(name, reply.error.issues[0]);
+    if (reply.data.ok) return reply.data.value;
+    const { code, message, hint } = reply.data.error;
+    if (signal?.aborted && code === cancelled) throw signal.reason;
+    throw new RavlError(code, message, hint);
   };
   return Object.fromEntries(Object.keys(api).map((name) => [name, call(name)])) as unknown as Client<A>;
 }
@@ -92,13 +101,30 @@ export function listen<E extends Events>(connection: Connection, events: E, list
   }
 }
 
+/**
+ * Whether something received is a message of JSON-RPC as this file sends them. vscode-jsonrpc trusts what it reads, and some
+ * of what is none would bring the process down: readers pass on nothing else.
+ */
+export function isMessage(given: unknown): boolean {
+  if (!isObject(given)) return false;
+  const { id, method, params } = given;
+  if (method === undefined) return (isId(id) || id === null) && (given['result'] !== undefined || isObject(given['error']));
+  if (typeof method !== 'string' || (params !== undefined && !isObject(params))) return false;
+  return method === '$/cancelRequest' ? isId(params?.['id']) : id === undefined || isId(id);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isId = (value: unknown) => typeof value === 'number' || typeof value === 'string';
+
 const messageInvalid = (name: string, issue: z.core.$ZodIssue | undefined) =>
   new RavlError('message-invalid', `The message ${name} is not one that RaVL sends: ${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'wrong'}.`, 'Reload the window; if it happens again, report it.');
+
+const cancelled = 'cancelled';
 
 /** A stop that a person asked for keeps its name, for the other side to tell from a failure. */
 function failure(error: unknown): Reply {
   if (error instanceof RavlError) return { ok: false, error: { code: error.code, message: error.message, hint: error.hint } };
-  if (error instanceof Error && error.name === 'AbortError') return { ok: false, error: { code: 'cancelled', message: 'It was cancelled.', hint: '' } };
+  if (error instanceof Error && error.name === 'AbortError') return { ok: false, error: { code: cancelled, message: 'It was cancelled.', hint: '' } };
   return { ok: false, error: { code: 'internal', message: error instanceof Error ? error.message : String(error), hint: 'This is a defect in RaVL; the log has more.' } };
 }
 
@@ -122,7 +148,16 @@ function tokenOf(signal: AbortSignal | undefined): Token {
   };
 }
 
-/** Never resolves; rejects with the signal's reason. */
-function aborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+/** The answer, or the signal's reason if that comes first: the other side may take its time to notice that it should stop. */
+async function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }

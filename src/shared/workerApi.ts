@@ -44,8 +44,8 @@ export const workerApi = {
   finish: method(nothing).returns<boolean>(),
   plan: method(fineTuneParams).returns<Plan>(),
   inspect: method(z.strictObject({ checkpoint: checkpointSchema, baseDir: z.string() })).returns<Inspection>(),
-  /** `named`: a checkpoint's path, or a run's id or folder. */
-  evaluate: method(z.strictObject({ ...measureParams, named: z.string() })).returns<Evaluated>(),
+  /** `named`: a checkpoint's path, or a run's id or folder; left out, the config's checkpoint. */
+  evaluate: method(z.strictObject({ ...measureParams, named: z.string().optional() })).returns<Evaluated>(),
   /** Writes comparison.json and report.html into `out`. */
   compare: method(z.strictObject({ ...measureParams, before: z.string(), after: z.string(), out: z.string() })).returns<Compared>(),
   doctor: method(nothing).returns<Machine>(),
