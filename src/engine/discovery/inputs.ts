@@ -19,12 +19,9 @@ export async function identifyInputs(
   table: Table,
   versions: Readonly<Record<string, string>>,
 ): Promise<RunIdentity> {
-  const { layout, image, text } = checkpoint;
-  const checkpointFiles = [layout.vision, layout.text, layout.tokenizer, layout.tokenizerConfig, layout.preprocessor, layout.config];
-  const external = [...image.model.externalFiles, ...text.model.externalFiles];
   const named = [config.data.coco, config.discovery.vocabulary, config.regions.kind === 'proposals' ? config.regions.model : undefined];
   const files = [
-    ...[...checkpointFiles, ...external].filter((file) => file !== null),
+    ...filesOf(checkpoint),
     ...(table.format === 'folder' ? [] : [table.source]),
     ...named.filter((file) => file !== undefined).map((file) => resolve(baseDir, file)),
   ];
@@ -32,10 +29,24 @@ export async function identifyInputs(
   for (const file of new Set(files)) {
     // Two inputs may share a base name, never both a base name and a content.
     const hash = await hashFile(file);
-    inputs[basename(file) in inputs ? `${basename(file)} (${hash.slice(0, 8)})` : basename(file)] = hash;
+    inputs[basename(file) in inputs ? secondName(file, hash) : basename(file)] = hash;
   }
   inputs.images = await imageListHash('', table.files);
   // How the model will be trained does not change what is found in it.
   const decisive = { ...config, training: undefined, mitigation: undefined };
   return { fingerprint: fingerprint({ config: decisive, inputs, versions }), inputs };
 }
+
+/** The files that a checkpoint consists of, weights beside the graph included. */
+export function filesOf({ layout, image, text }: Checkpoint): string[] {
+  const { vision, text: ofText, tokenizer, tokenizerConfig, preprocessor, config } = layout;
+  return [vision, ofText, tokenizer, tokenizerConfig, preprocessor, config, ...image.model.externalFiles, ...text.model.externalFiles].filter((file) => file !== null);
+}
+
+/** Whether a file is, byte for byte, among the inputs that a run has recorded. Throws storage errors. */
+export async function isRecorded(file: string, inputs: Readonly<Record<string, string>>): Promise<boolean> {
+  const hash = await hashFile(file);
+  return inputs[basename(file)] === hash || inputs[secondName(file, hash)] === hash;
+}
+
+const secondName = (file: string, hash: string) => `${basename(file)} (${hash.slice(0, 8)})`;

@@ -7,7 +7,7 @@ import type { Report } from '../../shared/progress';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint';
 import { withCocoBoxes } from '../dataset/coco';
 import { loadTable, type Table } from '../dataset/table';
-import { identifyInputs } from '../discovery/inputs';
+import { filesOf, identifyInputs } from '../discovery/inputs';
 import { loadValidationData, presentRows, type ValidationData } from '../discovery/validationData';
 import { versions } from '../discovery/versions';
 import { fingerprint, hashFile, imageListHash, stableJson } from '../run/fingerprint';
@@ -87,12 +87,10 @@ export async function prepare(request: FineTuneRequest, report: Report): Promise
 }
 
 /** Region-aware fine-tuning needs an analysis unless regions are listed by hand; plain fine-tuning takes one to tell groups apart. */
-async function discoveryOf({ kind, config, root, run }: FineTuneRequest, { layout, image, text }: Checkpoint, inputs: Record<string, string>): Promise<DiscoveryRun | null> {
+async function discoveryOf({ kind, config, root, run }: FineTuneRequest, checkpoint: Checkpoint, inputs: Record<string, string>): Promise<DiscoveryRun | null> {
   const optional = kind === 'finetune' || (config.mitigation.regions !== undefined && config.mitigation.findings === undefined);
   if (optional && run === undefined) return null;
-  const { vision, tokenizer, tokenizerConfig, preprocessor } = layout;
-  const files = [vision, layout.text, tokenizer, tokenizerConfig, preprocessor, layout.config, ...image.model.externalFiles, ...text.model.externalFiles];
-  const models = new Set(files.flatMap((file) => (file === null ? [] : [basename(file)])));
+  const models = new Set(filesOf(checkpoint).map((file) => basename(file)));
   return findDiscoveryRun(resolve(root, '.ravl', 'runs'), run, inputs, models);
 }
 

@@ -1,12 +1,11 @@
-import sharp from 'sharp';
 import type { Box } from '../../shared/boxes';
 import type { Report } from '../../shared/progress';
 import type { Thumbnails } from './gallery';
+import { openPicture } from './picture';
 
 /** Longest side of a thumbnail in pixels. */
 const side = 128;
 const concurrent = 2;
-const pixelLimit = 100_000_000;
 
 /**
  * Makes the pictures of a report: the upright image on at most 128 × 128 pixels, the region outlined, as WebP data
@@ -37,13 +36,11 @@ export async function makeThumbnails(
 
 /** One picture as a data URI. Throws what sharp throws. */
 export async function thumbnail(file: string, box: Box | null): Promise<string> {
-  const image = sharp(file, { limitInputPixels: pixelLimit, failOn: 'error' });
-  const { autoOrient: upright } = await image.metadata();
+  const { picture, ...upright } = await openPicture(file);
   const scale = side / Math.max(upright.width, upright.height);
   const width = Math.max(1, Math.round(upright.width * scale));
   const height = Math.max(1, Math.round(upright.height * scale));
-  // Transparent parts go onto mid grey, which lets both dark and light objects be seen.
-  const small = image.autoOrient().resize(width, height, { fit: 'fill' }).flatten({ background: '#808080' }).toColourspace('srgb');
+  const small = picture.resize(width, height, { fit: 'fill' });
   if (box) small.composite([{ input: Buffer.from(outline(box, width / upright.width, height / upright.height, width, height)) }]);
   return `data:image/webp;base64,${(await small.webp({ quality: 78 }).toBuffer()).toString('base64')}`;
 }

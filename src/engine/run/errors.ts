@@ -18,6 +18,9 @@ export const newerVersion = (file: string, version: number) =>
 export const damagedArtifact = (file: string, what: string) =>
   new RavlError('run-artifact-damaged', `${file} is damaged: ${what}.`, 'Delete it and run again; RaVL computes it anew.');
 
+export const verdictsDamaged = (file: string, what: string) =>
+  new RavlError('run-verdicts-damaged', `${file} is damaged: ${what}.`, "It holds your verdicts on this run's findings: mend it, or delete it to start anew.");
+
 const diskFull = (path: string, cause: unknown) =>
   new RavlError('run-disk-full', `The disk is full: ${path} could not be written.`, 'Free some space and run again; what was finished is kept and the run resumes.', { cause });
 

@@ -1,4 +1,5 @@
-import { Dictionary, Int32, Table, Utf8, makeData, makeVector, tableToIPC, vectorFromArray, type Vector } from 'apache-arrow';
+import { Dictionary, Int32, Table, Utf8, makeData, makeVector, tableFromIPC, tableToIPC, vectorFromArray, type Vector } from 'apache-arrow';
+import { damagedArtifact } from './errors';
 
 /** A text column by its distinct values: row r holds values[ids[r]]. */
 export interface Categorical {
@@ -55,6 +56,41 @@ export function regionsArrow(columns: RegionColumns): Uint8Array {
     score_label: makeVector(columns.scoreLabel),
   });
   return tableToIPC(table, 'file');
+}
+
+/** Reads what `regionsArrow` wrote; the columns are copies. Throws `run-artifact-damaged`, naming `file`. */
+export function parseRegionsArrow(bytes: Uint8Array, file: string): RegionColumns {
+  let table: Table;
+  try {
+    table = tableFromIPC(bytes);
+  } catch {
+    throw damagedArtifact(file, 'it is no table of regions');
+  }
+  const numbers = <T extends Int32Array | Float32Array>(name: string, type: new (length: number) => T): T => {
+    const found: unknown = table.getChild(name)?.toArray();
+    if (!(found instanceof type) || found.length !== table.numRows) throw damagedArtifact(file, `its column ${name} is missing or of another kind`);
+    return found.slice() as T;
+  };
+  const texts = (name: string): Categorical => {
+    const [part, ...more] = table.getChild(name)?.data ?? [];
+    const [ids, values] = [part?.values as unknown, part?.dictionary];
+    if (!(ids instanceof Int32Array) || !values || more.length > 0) throw damagedArtifact(file, `its column ${name} is missing or of another kind`);
+    return { ids: ids.slice(0, table.numRows), values: [...values] as string[] };
+  };
+  return {
+    image: texts('image'),
+    row: numbers('row', Int32Array),
+    x: numbers('x', Float32Array),
+    y: numbers('y', Float32Array),
+    width: numbers('width', Float32Array),
+    height: numbers('height', Float32Array),
+    label: texts('label'),
+    predicted: texts('predicted'),
+    cluster: numbers('cluster', Int32Array),
+    similarity: numbers('similarity', Float32Array),
+    scorePredicted: numbers('score_predicted', Float32Array),
+    scoreLabel: numbers('score_label', Float32Array),
+  };
 }
 
 const lengthOf = (column: RegionColumns[keyof RegionColumns]) => ('ids' in column ? column.ids.length : column.length);
