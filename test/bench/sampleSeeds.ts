@@ -41,7 +41,7 @@ export async function benchSampleSeeds(): Promise<void> {
     const score = async (checkpoint: string) => {
       const { predictions, labels } = await evaluateCheckpoint({ checkpoint, config: heldOut, baseDir: folder }, quiet, signal);
       const groups = names.flatMap((_, y) => [true, false].map((red) => {
-        const members = Array.from(labels.keys()).filter((i) => labels[i] === y && (scenes.colours[i] !== null) === red);
+        const members = Array.from(labels.keys()).filter((i) => labels[i] === y && (scenes.marks[i]!.length > 0) === red);
         return members.filter((i) => predictions[i] === y).length / members.length;
       }));
       return { overall: predictions.filter((y, i) => y === labels[i]).length / labels.length, worst: Math.min(...groups) };

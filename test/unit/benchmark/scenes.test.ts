@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { captionTemplates, captionWords, classCaptions, descriptiveCaptions } from '../../../src/engine/benchmark/captions';
-import { evaluationScenes, paint, plantedScenes, pretrainingScenes, rectangleColours, type Scenes } from '../../../src/engine/benchmark/compose';
+import { coloursOf, evaluationScenes, paint, plantedScenes, pretrainingScenes, type Scenes } from '../../../src/engine/benchmark/compose';
 import { cramersV, plantCorrelation } from '../../../src/engine/benchmark/contingency';
 import { classNames, type GreyImages } from '../../../src/engine/benchmark/idx';
+import { features, rectangleColours, shows } from '../../../src/engine/benchmark/marks';
 
 const [height, width] = [28, 28];
 
@@ -26,7 +27,10 @@ function greyOf({ pixels }: GreyImages, image: number): string {
   return Array.from({ length: height }, (_, y) => Array.from(own.subarray(y * width, (y + 1) * width), (value) => [value, value, value].join()).join()).join(';');
 }
 
-const red = ({ featureQuadrant }: Scenes) => Array.from(featureQuadrant, (place) => place >= 0);
+/** [images] quadrant that the feature fills, -1 for none. */
+const featureQuadrant = ({ marks }: Scenes) => Int8Array.from(marks, ([mark]) => (mark ? 2 * (mark.box[1] / height) + mark.box[0] / width : -1));
+
+const red = (scenes: Scenes) => Array.from(featureQuadrant(scenes), (place) => place >= 0);
 
 /** Images of each class, and those of them for which `test` holds. */
 function counted({ labels }: Scenes, test: readonly boolean[], classes: number) {
@@ -48,7 +52,7 @@ describe('a painted scene', () => {
       const painted = paint(images, scenes, i);
       expect(painted).toHaveLength(56 * 56 * 3);
       for (let place = 0; place < 4; place++) {
-        const expected = place === scenes.objectQuadrant[i] ? greyOf(images, scenes.source[i]!) : solid(place === scenes.featureQuadrant[i] ? [255, 0, 0] : [0, 0, 0]);
+        const expected = place === scenes.objectQuadrant[i] ? greyOf(images, scenes.source[i]!) : solid(place === featureQuadrant(scenes)[i] ? [255, 0, 0] : [0, 0, 0]);
         expect(quadrant(painted, place) === expected, `image ${i}, quadrant ${place}`).toBe(true);
       }
     }
@@ -59,8 +63,8 @@ describe('a painted scene', () => {
     const counts = (column: Int8Array) => [0, 1, 2, 3].map((place) => column.filter((value) => value === place).length);
     // Of 2,000 drawn with probability 1/4: 500 ± 19; of 1,000: 250 ± 14. Five deviations.
     for (const n of counts(many.objectQuadrant)) expect(Math.abs(n - 500)).toBeLessThan(97);
-    for (const n of counts(many.featureQuadrant)) expect(Math.abs(n - 250)).toBeLessThan(69);
-    expect(many.featureQuadrant.some((place, i) => place === many.objectQuadrant[i])).toBe(false);
+    for (const n of counts(featureQuadrant(many))) expect(Math.abs(n - 250)).toBeLessThan(69);
+    expect(featureQuadrant(many).some((place, i) => place === many.objectQuadrant[i])).toBe(false);
   });
 
   it('shows the image its label says, and no image twice', () => {
@@ -126,7 +130,7 @@ describe('a pretraining set', () => {
 
   it('has each colour equally often in each class, and a rectangle in half of the images', () => {
     for (const colour of Object.keys(rectangleColours)) {
-      expect([...counted(scenes, scenes.colours.map((each) => each === colour), 4).present]).toEqual([50, 50, 50, 50]);
+      expect([...counted(scenes, coloursOf(scenes).map((each) => each === colour), 4).present]).toEqual([50, 50, 50, 50]);
     }
     expect([...counted(scenes, red(scenes), 4).present]).toEqual([300, 300, 300, 300]);
   });
@@ -134,8 +138,8 @@ describe('a pretraining set', () => {
   it('paints them in their colours', () => {
     const images = source(2400);
     for (const [colour, rgb] of Object.entries(rectangleColours)) {
-      const image = scenes.colours.indexOf(colour as keyof typeof rectangleColours);
-      expect(quadrant(paint(images, scenes, image), scenes.featureQuadrant[image]!)).toBe(solid(rgb));
+      const image = coloursOf(scenes).indexOf(colour as keyof typeof rectangleColours);
+      expect(quadrant(paint(images, scenes, image), featureQuadrant(scenes)[image]!)).toBe(solid(rgb));
     }
   });
 });
@@ -179,5 +183,55 @@ describe('captions', () => {
     const used = new Set(descriptiveCaptions(labels, names, colours, 2).flatMap((caption) => caption.split(' ')));
     expect([...used].filter((word) => !words.has(word))).toEqual([]);
     expect([...words].filter((word) => !used.has(word))).toEqual([]);
+  });
+});
+
+describe('features other than the rectangle', () => {
+  const images = source(400);
+  const blank = (scenes: Scenes) => ({ ...scenes, marks: scenes.marks.map(() => []) });
+  /** Pixels of an image that a feature changed: how many, and the box around them. */
+  function changed(scenes: Scenes, image: number) {
+    const [with_, without] = [paint(images, scenes, image), paint(images, blank(scenes), image)];
+    const at = Array.from({ length: 56 * 56 }, (_, pixel) => pixel).filter((pixel) => [0, 1, 2].some((c) => with_[3 * pixel + c] !== without[3 * pixel + c]));
+    const [xs, ys] = [at.map((pixel) => pixel % 56), at.map((pixel) => Math.floor(pixel / 56))];
+    return { count: at.length, box: [Math.min(...xs), Math.min(...ys), Math.max(...xs) - Math.min(...xs) + 1, Math.max(...ys) - Math.min(...ys) + 1] };
+  }
+
+  it.each(features)('%s is in half of each class, inside the image, and where its marks say', (feature) => {
+    const scenes = evaluationScenes(images, 80, 5, feature);
+    const table = counted(scenes, scenes.marks.map((marks) => marks.length > 0), 4);
+    expect([...table.present]).toEqual([10, 10, 10, 10]);
+    scenes.marks.forEach((marks, image) => {
+      if (marks.length === 0) return;
+      const { box } = changed(scenes, image);
+      const [left, top] = [Math.min(...marks.map((mark) => mark.box[0])), Math.min(...marks.map((mark) => mark.box[1]))];
+      const [right, bottom] = [Math.max(...marks.map((mark) => mark.box[0] + mark.box[2])), Math.max(...marks.map((mark) => mark.box[1] + mark.box[3]))];
+      expect(left).toBeGreaterThanOrEqual(0);
+      expect(Math.max(right, bottom)).toBeLessThanOrEqual(56);
+      // A texture's own black lets its corners be; everything else changes each of its pixels.
+      const slack = feature === 'texture' ? 3 : 0;
+      expect(Math.abs(box[0]! - left)).toBeLessThanOrEqual(slack);
+      expect(Math.abs(box[1]! - top)).toBeLessThanOrEqual(slack);
+      expect(Math.abs(box[0]! + box[2]! - right)).toBeLessThanOrEqual(slack);
+      expect(Math.abs(box[1]! + box[3]! - bottom)).toBeLessThanOrEqual(slack);
+    });
+  });
+
+  it('have their sizes', () => {
+    const sizes = (feature: (typeof features)[number]) => new Set(evaluationScenes(images, 80, 5, feature).marks.flatMap((marks) => marks.map(({ box: [, , w, h] }) => `${w}x${h}`)));
+    expect(sizes('logo')).toEqual(new Set(['5x5']));
+    expect(sizes('border')).toEqual(new Set(['56x6', '6x56']));
+    expect(sizes('texture')).toEqual(new Set(['28x28']));
+    expect(evaluationScenes(images, 80, 5, 'two').marks.every((marks) => marks.length === 0 || marks.map(({ kind }) => kind).join() === 'rectangle,border')).toBe(true);
+  });
+
+  it('show in a region that holds half of them, or that they fill by half', () => {
+    const strip = { kind: 'border', colour: 'green', box: [0, 0, 56, 6] } as const;
+    expect([[0, 0, 28, 28], [28, 0, 28, 28], [0, 28, 28, 28]].map((box) => shows(box as [number, number, number, number], [strip]))).toEqual([true, true, false]);
+    const square = { kind: 'rectangle', colour: 'red', box: [28, 28, 28, 28] } as const;
+    expect(shows([30, 30, 4, 4], [square])).toBe(true);
+    expect(shows([0, 0, 56, 56], [square])).toBe(true);
+    expect(shows([0, 0, 30, 56], [square])).toBe(false);
+    expect(shows([0, 0, 56, 56], [])).toBe(false);
   });
 });

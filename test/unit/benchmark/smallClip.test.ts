@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientName } from '../../../src/engine/autodiff/differentiate';
 import { trainableInputs } from '../../../src/engine/autodiff/trainableInputs';
 import { captionWords } from '../../../src/engine/benchmark/captions';
-import { rectangleColours } from '../../../src/engine/benchmark/compose';
+import { rectangleColours } from '../../../src/engine/benchmark/marks';
 import { classNames } from '../../../src/engine/benchmark/idx';
 import { smallClip, writeSmallClip } from '../../../src/engine/benchmark/smallClip';
 import { openCheckpoint, type Checkpoint } from '../../../src/engine/checkpoint/checkpoint';
