@@ -2,6 +2,9 @@
 import { basename, join } from 'node:path';
 import { configSchema, type Config } from '../../shared/config';
 import type { Finding, Findings } from '../../shared/findings';
+import { listed } from '../../shared/format';
+import type { Report } from '../../shared/progress';
+import type { Verdicts } from '../../shared/verdicts';
 import { damagedArtifact } from '../run/errors';
 import { readNpy } from '../run/npy';
 import { listRuns, type RunEntry } from '../run/runFolder';
@@ -51,19 +54,35 @@ export async function findDiscoveryRun(root: string, id: string | undefined, inp
   };
 }
 
-/** The findings of the given ranks; the first flagged one where none are given. Throws `mitigation-no-finding`, `mitigation-rank-unknown`. */
-export function chooseFindings({ id, findings: { findings } }: DiscoveryRun, ranks: readonly number[] | undefined): Finding[] {
+/**
+ * The findings of the given ranks. Where none are given, those that a person judged spurious, by rank; else the first flagged one
+ * that was not judged part of the object or noise. A choice that verdicts made is told.
+ * Throws `mitigation-no-finding`, `mitigation-all-judged`, `mitigation-rank-unknown`.
+ */
+export function chooseFindings({ id, findings: { findings } }: DiscoveryRun, ranks: readonly number[] | undefined, verdicts: Verdicts, report: Report): Finding[] {
   const ranked = findings.filter((finding) => finding.rank !== null);
-  if (ranks === undefined) {
-    const first = ranked.find((finding) => finding.flagged);
-    if (!first) throw errors.noFinding(id, ranked.length);
-    return [first];
-  }
+  if (ranks === undefined) return byVerdict(id, ranked, verdicts, report);
   return [...new Set(ranks)].map((rank) => {
     const found = ranked.find((finding) => finding.rank === rank);
     if (!found) throw rankUnknown(id, rank, ranked.length);
     return found;
   });
+}
+
+function byVerdict(id: string, ranked: readonly Finding[], { clusters }: Verdicts, report: Report): Finding[] {
+  const verdictOf = ({ cluster }: Finding) => clusters[cluster]?.verdict ?? null;
+  const tell = (text: string) => report({ type: 'note', level: 'info', text });
+  const spurious = ranked.filter((finding) => verdictOf(finding) === 'spurious').sort((a, b) => a.rank! - b.rank!);
+  if (spurious.length > 0) {
+    tell(`${spurious.length === 1 ? 'Finding' : 'Findings'} ${listed(spurious.map(({ rank }) => String(rank)))} of ${id} ${spurious.length === 1 ? 'is' : 'are'} pushed away: judged spurious.`);
+    return spurious;
+  }
+  const flagged = ranked.filter((finding) => finding.flagged);
+  if (flagged.length === 0) throw errors.noFinding(id, ranked.length);
+  const first = flagged.find((finding) => verdictOf(finding) === null);
+  if (!first) throw errors.allJudged(id, flagged.length);
+  if (first !== flagged[0]) tell(`Finding ${first.rank} of ${id} is pushed away: those before it were judged part of the object or noise.`);
+  return [first];
 }
 
 /** The medoids of all clusters [k, dim], cluster by cluster. */

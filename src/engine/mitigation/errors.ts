@@ -22,6 +22,13 @@ export const noFinding = (id: string, ranked: number) =>
     ranked === 0 ? 'List spurious regions by hand under mitigation.regions, or fine-tune without them: ravl finetune.' : `Look at its report; if one of its ${ranked} unflagged findings is meant, name it with --finding <rank>.`,
   );
 
+export const allJudged = (id: string, flagged: number) =>
+  new RavlError(
+    'mitigation-all-judged',
+    flagged === 1 ? `The flagged finding of ${id} was judged part of the object or noise, so there is nothing to push away.` : `All ${flagged} flagged findings of ${id} were judged part of the object or noise, so there is nothing to push away.`,
+    'Judge a finding spurious, or name one with --finding <rank>.',
+  );
+
 export const noTrainingData = () =>
   new RavlError('config-no-training-data', 'data.train is missing: fine-tuning needs a table of images with captions.', 'Name it in ravl.yaml under data.train, and its columns under data.columns.');
 

@@ -11,6 +11,7 @@ import { filesOf, identifyInputs } from '../discovery/inputs';
 import { loadValidationData, presentRows, type ValidationData } from '../discovery/validationData';
 import { versions } from '../discovery/versions';
 import { fingerprint, hashFile, imageListHash, stableJson } from '../run/fingerprint';
+import { readVerdicts } from '../run/verdicts';
 import { parseCaptions } from '../training/captions';
 import { chooseFindings, findDiscoveryRun, type DiscoveryRun } from './discoveryRun';
 import * as errors from './errors';
@@ -68,7 +69,7 @@ export async function prepare(request: FineTuneRequest, report: Report): Promise
   const discovery = await discoveryOf(request, checkpoint, identity.inputs);
   const config = discovery ? withRunOf(request.config, discovery.config, report) : request.config;
   const validation = stableJson(config.classes ?? null) === stableJson(request.config.classes ?? null) ? given : await loadValidationData(config, baseDir, skipUnreadable, report);
-  const findings = discovery ? chooseFindings(discovery, config.mitigation.findings) : [];
+  const findings = discovery ? chooseFindings(discovery, config.mitigation.findings, await readVerdicts(discovery.folder), report) : [];
   const features = discovery ? featuresIn(await readFeatures(discovery.folder, findings.map(({ rank }) => rank!)), validation.table.images) : [];
 
   const table = await trainingTable(config, baseDir, skipUnreadable, report);

@@ -8,6 +8,7 @@ import { writeFileAtomically } from '../../../src/engine/run/atomic';
 import { openRun, type Outcome } from '../../../src/engine/run/runFolder';
 import { configSchema } from '../../../src/shared/config';
 import type { Findings } from '../../../src/shared/findings';
+import type { Verdict, Verdicts } from '../../../src/shared/verdicts';
 import { exampleFindings } from '../../fixtures/exampleFindings';
 
 const base = await mkdtemp(join(tmpdir(), 'ravl-discovery-'));
@@ -96,7 +97,10 @@ const discovery = (list: readonly (readonly [rank: number | null, flagged: boole
   const findings = list.map(([rank, flagged], cluster) => ({ ...example!, rank, flagged, cluster, medoid: 2 * cluster + 1 }));
   return { id: 'run-7', folder: root, config, embedding: { mode: 'crop', featureMap: null }, findings: { ...exampleFindings(), clusters: { ...exampleFindings().clusters, k: list.length }, findings } as Findings };
 };
-const chosen = (run: DiscoveryRun, ranks?: number[]) => chooseFindings(run, ranks).map(({ rank }) => rank);
+const chosen = (run: DiscoveryRun, ranks?: number[], verdicts: Record<number, Verdict['verdict']> = {}, notes: string[] = []) =>
+  chooseFindings(run, ranks, judged(verdicts), (event) => event.type === 'note' && notes.push(event.text)).map(({ rank }) => rank);
+/** Verdicts by cluster. */
+const judged = (verdicts: Record<number, Verdict['verdict']>): Verdicts => ({ version: 1, clusters: Object.fromEntries(Object.entries(verdicts).map(([cluster, verdict]) => [cluster, { verdict, note: '' }])) });
 
 describe('the findings of an analysis', () => {
   it('that are pushed away are the first flagged one, or those of the given ranks, once each', () => {
@@ -109,6 +113,25 @@ describe('the findings of an analysis', () => {
     expect(() => chosen(discovery([[1, false], [2, false], [null, false]]))).toThrow(expect.objectContaining({ code: 'mitigation-no-finding', hint: expect.stringMatching(/2 unflagged findings.*--finding/) as string }));
     expect(() => chosen(discovery([[null, false]]))).toThrow(expect.objectContaining({ code: 'mitigation-no-finding', hint: expect.stringMatching(/mitigation\.regions/) as string }));
     expect(() => chosen(discovery([]))).toThrow(expect.objectContaining({ code: 'mitigation-no-finding' }));
+  });
+
+  it('that a person judged spurious come before all others, by rank, flagged or not, and that is told', () => {
+    const run = discovery([[3, false], [1, true], [2, true], [null, false]]);
+    const notes: string[] = [];
+    expect(chosen(run, undefined, { 0: 'spurious', 1: 'core', 2: 'spurious', 3: 'spurious' }, notes)).toEqual([2, 3]);
+    expect(notes).toEqual(['Findings 2 and 3 of run-7 are pushed away: judged spurious.']);
+    expect(chosen(run, [1], { 0: 'spurious', 1: 'core' }, notes)).toEqual([1]);
+    expect(notes).toHaveLength(1);
+  });
+
+  it('that a person judged part of the object or noise are passed over; a note alone is no verdict', () => {
+    const run = discovery([[1, true], [2, true], [3, true]]);
+    const notes: string[] = [];
+    expect(chosen(run, undefined, { 0: 'noise', 1: null, 2: 'core' }, notes)).toEqual([2]);
+    expect(notes).toEqual(['Finding 2 of run-7 is pushed away: those before it were judged part of the object or noise.']);
+    expect(chosen(run, undefined, { 2: 'core' }, notes)).toEqual([1]);
+    expect(notes).toHaveLength(1);
+    expect(() => chosen(run, undefined, { 0: 'noise', 1: 'core', 2: 'core' })).toThrow(expect.objectContaining({ code: 'mitigation-all-judged', message: expect.stringContaining('All 3 flagged') as string, hint: expect.stringContaining('--finding') as string }));
   });
 
   it('may not have the rank: then the ranks there are are said', () => {
