@@ -12,7 +12,7 @@ import { openCheckpoint } from '../../src/engine/checkpoint/checkpoint';
 import { writeSmallClip } from '../../src/engine/benchmark/smallClip';
 import { configSchema, type TrainingConfig } from '../../src/shared/config';
 import { batchMasks, regionKind } from '../../src/engine/training/batchMasks';
-import { lossInputs } from '../../src/engine/training/loss';
+import { lossInputs, regionAwareLoss } from '../../src/engine/training/loss';
 import { openOptimizer, type Optimizer } from '../../src/engine/training/optimizer';
 import { cpuRuntime } from '../../src/engine/training/stepRuntime';
 import { openTrainingModel, type TrainingModel } from '../../src/engine/training/trainingModel';
@@ -124,7 +124,7 @@ async function measure({ net, batch, microBatch = batch, regions = 0, steps }: S
     const pixels = { width, height, data: Uint8Array.from({ length: 3 * width * height }, (_, i) => (i * 7919) % 256) };
     const shape = { batch, regions, classes: 10, dim: checkpoint.dim };
     const weights = model.parameters.map(({ name, dims }, i) => ({ name, dims, data: optimizer.weights[i]! }));
-    const step = await openTrainingStep({ image: model.image, shape, loss: { lambda: regions > 0 ? 0.8 : 1, temperature: 0.07, logitScale: 1 / 0.07 }, weights }, microBatch, cpuRuntime);
+    const step = await openTrainingStep({ image: model.image, shape, loss: regionAwareLoss({ lambda: regions > 0 ? 0.8 : 1, temperature: 0.07, logitScale: 1 / 0.07 }), weights }, microBatch, cpuRuntime);
     const kinds = Uint8Array.from({ length: batch * regions }, (_, r) => (r % 4 === 0 ? regionKind.spurious : regionKind.regular));
     const given = {
       images: Array.from({ length: batch }, () => ({ pixels, boxes: [[0, 0, 28, 28], [28, 0, 28, 28], [0, 28, 28, 28], [28, 28, 28, 28]] as const })),

@@ -1,7 +1,7 @@
 /** From checked inputs to a training step that is ready to run: weights, graphs, memory and device. */
 import type { Report } from '../../shared/progress';
 import { openOptimizer, type Optimizer } from '../training/optimizer';
-import type { LossShape } from '../training/loss';
+import { regionAwareLoss, type LossShape } from '../training/loss';
 import { planMemory, withFallback, type MemoryPlan } from '../training/memoryPlan';
 import type { Prepared, FineTuneKind } from './prepare';
 import { chooseRuntime, openProven, type ChosenRuntime } from '../training/stepRuntime';
@@ -42,7 +42,7 @@ export async function openTraining(
       ? { text: { ...model.text, encoder: checkpoint.text, length: data.text.length, prompts: config.prompts.length } }
       : {}),
     shape,
-    loss: { lambda: kind === 'mitigate' ? mitigation.lambda : 1, temperature: mitigation.temperature, logitScale: checkpoint.logitScale ?? defaultLogitScale },
+    loss: regionAwareLoss({ lambda: kind === 'mitigate' ? mitigation.lambda : 1, temperature: mitigation.temperature, logitScale: checkpoint.logitScale ?? defaultLogitScale }),
     weights,
   };
   const { input, split } = model.image;

@@ -74,7 +74,22 @@ export interface LossParts {
   /** L_R and L_A, each already summed or averaged over the batch; undefined without regions. */
   readonly region?: Value;
   readonly alignment?: Value;
+  /** [batch, 1] what each sample loses, for who weighs samples by it. */
+  readonly samples?: Value;
 }
+
+/** What a step minimises: how a loss enters the graph, and what it reads beside the embeddings. */
+export interface Loss {
+  /** The captions first. */
+  inputs(shape: LossShape): Value[];
+  /** `images` [batch, dim], `regions` [batch · regions, dim] or undefined, both L2-normalised. */
+  add(g: Builder, shape: LossShape, images: Value, regions: Value | undefined): LossParts;
+}
+
+export const regionAwareLoss = (options: LossOptions): Loss => ({
+  inputs: (shape) => lossInputValues(shape),
+  add: (g, shape, images, regions) => addLoss(g, shape, options, images, regions),
+});
 
 /** Adds the loss of one batch. `images` [batch, dim], `regions` [batch · regions, dim], both L2-normalised. Each part is [1, 1]. */
 export function addLoss(g: Builder, shape: LossShape, { lambda, temperature, logitScale }: LossOptions, images: Value, regions: Value | undefined): LossParts {
@@ -111,7 +126,7 @@ export function addLoss(g: Builder, shape: LossShape, { lambda, temperature, log
 }
 
 /** Symmetric InfoNCE (Radford et al. 2021): image i and caption i belong together, all other pairs do not. */
-function contrastiveLoss(g: Builder, images: Value, captions: Value, scale: number): Value {
+export function contrastiveLoss(g: Builder, images: Value, captions: Value, scale: number): Value {
   const logits = g.mul(g.matmul(images, g.transpose(captions, [1, 0])), scale);
   const batch = images.dims[0]!;
   const pairs = g.mul(g.reduceSum(g.mul(images, captions), [0, 1]), scale);
@@ -124,7 +139,7 @@ function contrastiveLoss(g: Builder, images: Value, captions: Value, scale: numb
  * log Σ exp along axis 1, kept with size 1. The shift is the maximum rounded up: rounding has no gradient, so none has to
  * cancel, and every exponent stays between -1 and 0 where it matters.
  */
-function logSumExp(g: Builder, x: Value): Value {
+export function logSumExp(g: Builder, x: Value): Value {
   const maximum = g.reduceMax(x, [1]);
   const shift = g.op('Ceil', [maximum], maximum.dims);
   return g.add(g.log(g.reduceSum(g.exp(g.sub(x, shift)), [1])), shift);

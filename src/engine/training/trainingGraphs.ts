@@ -10,23 +10,23 @@ import type { Lowering } from '../autodiff/rule';
 import { model as newModel, node, valueInfo } from '../onnx/build';
 import type { ModelProto } from '../onnx/schema';
 import { staticGraph } from '../runtime/staticGraph';
-import { addLoss, lossInputValues, type LossOptions, type LossParts, type LossShape } from './loss';
+import type { Loss, LossParts, LossShape } from './loss';
 import { opsetOf, withNodes, type Tower } from './tower';
 
 /** Names of the values that the graphs below give beside gradients. */
-export const stepOutputs = { embeddings: 'ravl_embeddings', contrastive: 'ravl_contrastive', region: 'ravl_region', alignment: 'ravl_alignment' } as const;
+export const stepOutputs = { embeddings: 'ravl_embeddings', contrastive: 'ravl_contrastive', region: 'ravl_region', alignment: 'ravl_alignment', samples: 'ravl_samples' } as const;
 
 /** Inputs of the graphs below: the seed of `seededGraph`, and the embeddings of `lossGraph`. */
 export const stepInputs = { seed: 'ravl_seed', images: 'ravl_images', regions: 'ravl_region_embeddings', prompts: 'ravl_prompts' } as const;
 
 /** Pixels, masks and weights -> the loss, its parts and the gradient of every weight of `wrt`. The rows of the tower are the loss's batch. */
-export async function wholeStepGraph(tower: Tower, shape: LossShape, options: LossOptions, wrt: readonly string[], lowering: Lowering): Promise<ModelProto> {
+export async function wholeStepGraph(tower: Tower, shape: LossShape, loss: Loss, wrt: readonly string[], lowering: Lowering): Promise<ModelProto> {
   const g = graphBuilder(opsetOf(tower.proto), 'ravl_loss:');
   const { batch, regions } = shape;
   const images = g.slice(tower.embeddings, 0, 0, batch);
-  const parts = addLoss(g, shape, options, images, regions > 0 ? g.slice(tower.embeddings, 0, batch, batch * (1 + regions)) : undefined);
+  const parts = loss.add(g, shape, images, regions > 0 ? g.slice(tower.embeddings, 0, batch, batch * (1 + regions)) : undefined);
   const named = nameParts(g, parts);
-  const whole = withNodes(tower.proto, g, { inputs: lossInputValues(shape), outputs: [parts.loss, ...named] });
+  const whole = withNodes(tower.proto, g, { inputs: loss.inputs(shape), outputs: [parts.loss, ...named] });
   return gradientGraph(whole, tower.folder, { loss: parts.loss.name, wrt, also: named.map(({ name }) => name), lowering });
 }
 
@@ -55,13 +55,13 @@ export interface LossGraph {
  * Embeddings of the whole batch -> the loss, its parts and its gradient in the embeddings. With `prompts` > 0 the captions
  * are differentiated too, and the class embeddings come out of `prompts` prompt embeddings a class: averaged and normalised again.
  */
-export async function lossGraph(shape: LossShape, options: LossOptions, lowering: Lowering, prompts = 0): Promise<LossGraph> {
+export async function lossGraph(shape: LossShape, loss: Loss, lowering: Lowering, prompts = 0): Promise<LossGraph> {
   const { batch, regions, classes, dim } = shape;
   const g = graphBuilder(17, 'ravl_loss:');
   const rows = (name: string, count: number): Value => ({ name, dims: [count, dim], dtype: 'float32' });
   const images = rows(stepInputs.images, batch);
   const ofRegions = regions > 0 ? [rows(stepInputs.regions, batch * regions)] : [];
-  let given = lossInputValues(shape);
+  let given = loss.inputs(shape);
   const trained: Value[] = [];
   if (prompts > 0) {
     const [captions, classRows] = [given[0]!, given[1]];
@@ -76,7 +76,7 @@ export async function lossGraph(shape: LossShape, options: LossOptions, lowering
       given = given.filter((value) => value !== classRows).concat(each);
     }
   }
-  const parts = addLoss(g, shape, options, images, ofRegions[0]);
+  const parts = loss.add(g, shape, images, ofRegions[0]);
   const named = nameParts(g, parts);
   const info = ({ name, dtype, dims }: Value) => valueInfo(name, dtype, dims);
   const inputs = [images, ...ofRegions, ...given];
@@ -91,8 +91,8 @@ async function gradientGraph(proto: ModelProto, folder: string | undefined, requ
 }
 
 /** Copies of the loss's parts under their public names. */
-function nameParts(g: ReturnType<typeof graphBuilder>, { contrastive, region, alignment }: LossParts): Value[] {
-  return Object.entries({ contrastive, region, alignment }).flatMap(([key, value]) => {
+function nameParts(g: ReturnType<typeof graphBuilder>, { contrastive, region, alignment, samples }: LossParts): Value[] {
+  return Object.entries({ contrastive, region, alignment, samples }).flatMap(([key, value]) => {
     if (!value) return [];
     const name = stepOutputs[key as keyof typeof stepOutputs];
     g.nodes.push(node('Identity', [value.name], [name]));

@@ -11,7 +11,7 @@ import { encodeModel } from '../onnx/model';
 import type { ModelProto } from '../onnx/schema';
 import { Tensor, type Feeds, type GraphSession } from '../runtime/session';
 import { imageFeeds, type ImageFeedsSpec, type ImageWithRegions } from './imageFeeds';
-import { lossInputs, lossInputValues, type LossOptions, type LossShape } from './loss';
+import { lossInputs, type Loss, type LossShape } from './loss';
 import { imageTower, textTower, type TrainableModel } from './tower';
 import { forwardGraph, lossGraph, seededGraph, stepInputs, stepOutputs, wholeStepGraph } from './trainingGraphs';
 
@@ -37,6 +37,8 @@ export interface StepResult {
   /** 0 without regions. */
   readonly region: number;
   readonly alignment: number;
+  /** [batch] where the loss tells what each sample loses. */
+  readonly samples?: Float32Array;
   readonly gradients: readonly Float32Array[];
 }
 
@@ -45,7 +47,7 @@ export interface StepSpec {
   /** A text encoder that is trained as well; its `rows` are the captions of a batch and the prompts of all classes. */
   readonly text?: TrainableModel & { readonly encoder: TextEncoder; readonly length: number; readonly prompts: number };
   readonly shape: LossShape;
-  readonly loss: LossOptions;
+  readonly loss: Loss;
   /** The current values of the weights, in the order of `image.trainable` and then `text.trainable`; read at every run. */
   readonly weights: readonly Weight[];
 }
@@ -79,7 +81,7 @@ async function openWholeStep(spec: StepSpec, runtime: StepRuntime): Promise<Trai
   return {
     microBatch: shape.batch,
     async run(batch) {
-      const results = await session.run(accepted(session, { ...weightFeeds, ...lossFeeds(shape, batch.inputs), ...feeds(batch.images) }));
+      const results = await session.run(accepted(session, { ...weightFeeds, ...lossFeeds(spec, batch.inputs), ...feeds(batch.images) }));
       return { ...partsOf(results, session), gradients: names.map((name) => results[gradientName(name)]!.data as Float32Array) };
     },
     release: () => session.release(),
@@ -119,7 +121,7 @@ async function openAccumulatedStep(spec: StepSpec, microBatch: number, runtime: 
         }
         const textRows = texts && (await texts.forward(weightFeeds, given.tokens!));
         const results = await lossSession.run(accepted(lossSession, {
-          ...lossFeeds(shape, given.inputs),
+          ...lossFeeds(spec, given.inputs),
           [stepInputs.images]: new Tensor('float32', embeddings.images, [batch, dim]),
           [stepInputs.regions]: new Tensor('float32', embeddings.regions, [batch * regions, dim]),
           ...(textRows && captionFeeds(textRows, batch, dim)),
@@ -255,9 +257,9 @@ const open = (runtime: StepRuntime, proto: ModelProto, model: TrainableModel | u
 
 const tensorsOf = (weights: readonly Weight[]): Feeds => Object.fromEntries(weights.map(({ name, dims, data }) => [name, new Tensor('float32', data, dims)]));
 
-function lossFeeds(shape: LossShape, inputs: StepBatch['inputs']): Feeds {
+function lossFeeds({ shape, loss }: StepSpec, inputs: StepBatch['inputs']): Feeds {
   const float32 = (values: Float32Array | Float64Array) => (values instanceof Float32Array ? values : Float32Array.from(values));
-  return Object.fromEntries(lossInputValues(shape).flatMap(({ name, dims }) => (inputs[name] ? [[name, new Tensor('float32', float32(inputs[name]), dims)]] : [])));
+  return Object.fromEntries(loss.inputs(shape).flatMap(({ name, dims }) => (inputs[name] ? [[name, new Tensor('float32', float32(inputs[name]), dims)]] : [])));
 }
 
 /** What a graph does not read, it does not take. */
@@ -272,5 +274,6 @@ function partsOf(results: Record<string, Tensor>, session: GraphSession): Omit<S
     contrastive: scalar(stepOutputs.contrastive),
     region: scalar(stepOutputs.region),
     alignment: scalar(stepOutputs.alignment),
+    ...(stepOutputs.samples in results ? { samples: results[stepOutputs.samples]!.data as Float32Array } : {}),
   };
 }

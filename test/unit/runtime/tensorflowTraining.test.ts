@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openCheckpoint } from '../../../src/engine/checkpoint/checkpoint';
 import { chooseFeatureMap } from '../../../src/engine/discovery/encoderGraphs';
 import { batchMasks, regionKind } from '../../../src/engine/training/batchMasks';
-import { lossInputs } from '../../../src/engine/training/loss';
+import { lossInputs, regionAwareLoss } from '../../../src/engine/training/loss';
 import { cpuRuntime } from '../../../src/engine/training/stepRuntime';
 import { openTrainingStep, type StepBatch, type StepRuntime, type StepSpec, type Weight } from '../../../src/engine/training/trainingStep';
 import { loadTensor } from '../../../src/engine/onnx/externalData';
@@ -85,7 +85,7 @@ async function tinySpec(tower: ImageTower, mode: 'roi-align' | 'tokens', withTex
   const spec: StepSpec = {
     image: { ...part(image, ofImage), input: { name: image.input, height: tinySize, width: tinySize }, preprocessing, split },
     shape: { batch: 2, regions: 2, classes: 2, dim: tinyDim },
-    loss: { lambda: 0.8, temperature: 0.07, logitScale: logitScale! },
+    loss: regionAwareLoss({ lambda: 0.8, temperature: 0.07, logitScale: logitScale! }),
     weights: [...ofImage, ...ofText],
     ...(withText && { text: { ...part(text, ofText), encoder: text, length: tokens.dims[1], prompts: 1 } }),
   };
