@@ -1,0 +1,10 @@
+import * as vscode from 'vscode';
+import { RavlError } from '../../shared/errors';
+
+export const noImage = () => new RavlError('image-not-given', vscode.l10n.t('No image is open to show regions of.'), vscode.l10n.t('Open an image of an analyzed data set, or choose one in the explorer.'));
+
+export const imageNotAnalyzed = (file: string) =>
+  new RavlError('image-not-analyzed', vscode.l10n.t('No complete analysis in this workspace has seen {0}.', file), vscode.l10n.t('Analyze a checkpoint on the data set that it belongs to.'));
+
+export const regionsNeedTrust = () =>
+  new RavlError('workspace-not-trusted', vscode.l10n.t('RaVL shows only existing reports in a workspace that is not trusted.'), vscode.l10n.t('Trust the workspace to see regions.'));
