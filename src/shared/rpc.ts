@@ -101,10 +101,14 @@ export function listen<E extends Events>(connection: Connection, events: E, list
   }
 }
 
-/**
- * Whether something received is a message of JSON-RPC as this file sends them. vscode-jsonrpc trusts what it reads, and some
- * of what is none would bring the process down: readers pass on nothing else.
- */
+/** Makes a reader of vscode-jsonrpc drop what is no message: it trusts what it reads, and some of that would bring the process down. */
+export function messagesOnly<R extends { listen(callback: (message: object) => void): { dispose(): void } }>(reader: R, refused: () => void = () => undefined): R {
+  const listen = reader.listen.bind(reader);
+  reader.listen = (callback) => listen((message) => (isMessage(message) ? callback(message) : refused()));
+  return reader;
+}
+
+/** Whether something received is a message of JSON-RPC as this file sends them. */
 export function isMessage(given: unknown): boolean {
   if (!isObject(given)) return false;
   const { id, method, params } = given;
