@@ -1,8 +1,23 @@
-import type { ClassRow, Finding } from './findings';
-import { count, percentInWords } from './format';
+import type { ClassRow, Finding, Findings } from './findings';
+import { count, counted, percentInWords } from './format';
 
 /** A class with images on both sides, so that there is a difference to speak of. */
 type Compared = ClassRow & { presentAcc: number; absentAcc: number; gap: number };
+
+/** The answer in one sentence: how many features mislead the model. */
+export function headline(findings: readonly Pick<Finding, 'flagged'>[]): string {
+  const flagged = findings.filter((finding) => finding.flagged).length;
+  if (flagged > 0) return `${counted(flagged, 'feature')} ${flagged === 1 ? 'misleads' : 'mislead'} this model.`;
+  return findings.length > 0 ? 'No feature was found to mislead this model.' : 'There was nothing to compare.';
+}
+
+/** Overall and worst-class accuracy in one sentence. */
+export function accuracyInWords({ accuracy, images }: Pick<Findings, 'accuracy' | 'images'>): string {
+  const { label, accuracy: worst } = accuracy.worstClass;
+  const n = accuracy.perClass.find((row) => row.label === label)?.n;
+  const ofN = n === undefined ? '' : ` of ${counted(n, 'image')}`;
+  return `The model is right on ${percentInWords(accuracy.overall)} of ${counted(images, 'image')}; its weakest class is “${shown(label)}”, right on ${percentInWords(worst)}${ofN}.`;
+}
 
 /** What the feature does to the class it pulls towards and to the class that loses most by it. */
 export function effect(finding: Pick<Finding, 'classes' | 'attribute'>): string {

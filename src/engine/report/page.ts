@@ -2,11 +2,11 @@ import type { Finding, Findings } from '../../shared/findings';
 import { barAxis, singleBar } from './bars';
 import { clusterTable, findingCard, foldedCard } from './card';
 import { count, counted, decimal, listed, percent, probability, seconds } from '../../shared/format';
-import { nameOf, shown } from '../../shared/words';
+import { accuracyInWords, headline, nameOf, shown } from '../../shared/words';
 import { cardsOf, type Thumbnails } from './gallery';
 import { html, type Html, type Part } from './html';
 import { pageShell } from './shell';
-import { accuracyInWords, explanation, headline } from './words';
+import { explanation } from './words';
 
 /** What the report says about the run itself. */
 export interface ReportRun {
@@ -48,7 +48,7 @@ export function renderReport(findings: Findings, run: ReportRun, thumbnails: Thu
 
   const body = html`<header class="top">
 <p class="kicker">RaVL · ${shown(run.checkpoint, 80)} on ${shown(run.data, 80)}</p>
-<h1>${headline(findings)}</h1>
+<h1>${headline(findings.findings)}</h1>
 <p class="lead">${explanation(findings)}</p>
 <p>${accuracyInWords(findings)} <a href="#reading">How to read this page</a></p>
 ${figures(findings)}
@@ -63,7 +63,7 @@ ${others.length > 0 && prunedSection(others)}
 ${readingSection(findings, run)}
 </main>
 ${footer(findings, run, asked, shownPictures)}`;
-  return pageShell(headline(findings), body);
+  return pageShell(headline(findings.findings), body);
 }
 
 const legend = html`<p class="legend"><span class="key present" aria-hidden="true"></span> solid bar, round mark: accuracy on images with the feature. <span class="key absent" aria-hidden="true"></span> hatched bar, diamond: on images of the same class without it. Whiskers: 95% interval. Bold gaps: the interval leaves out zero.</p>`;
