@@ -16,6 +16,8 @@ export interface ConfigIssue {
   readonly endColumn: number;
   /** The command-line option that gave the value, when the file did not. */
   readonly option?: string;
+  /** What to put in its place, where one can guess what was meant. */
+  readonly meant?: string;
 }
 
 export interface ParsedConfig {
@@ -69,10 +71,10 @@ export function parseConfig(text: string, fileName: string, overrides: readonly 
   if ('problem' in value) return failed([value.problem]);
 
   const checked = checkConfig(value.value, overrides);
-  const issues = checked.issues.map(({ path, at: part, severity, message }): ConfigIssue => {
+  const issues = checked.issues.map(({ path, at: part, severity, message, meant }): ConfigIssue => {
     const option = overrides.findLast((override) => covers(override, path))?.option;
     const range = option === undefined ? locate(document, path, part) : ([0, 0] as const);
-    return { message, severity, path, ...at(range), ...(option === undefined ? {} : { option }) };
+    return { message, severity, path, ...at(range), ...(option === undefined ? (meant === undefined ? {} : { meant }) : { option }) };
   });
   issues.sort((a, b) => a.line - b.line || a.column - b.column);
   return { ...(checked.config ? { config: checked.config } : {}), document, issues };

@@ -9,6 +9,8 @@ export interface ValueIssue {
   readonly at: 'key' | 'value';
   readonly severity: 'error' | 'warning';
   readonly message: string;
+  /** What the person probably meant, to put in its place. */
+  readonly meant?: string;
 }
 
 type Issue = z.core.$ZodIssue;
@@ -39,14 +41,14 @@ function describe(issue: Issue, root: unknown, label: Label): ValueIssue[] {
   const name = label(path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.flatMap((key) => error(unknownKey(key, knownKeys(configJsonSchema(), root, path), name), 'key', [...path, key]));
+      return issue.keys.map((key) => unknownKey(key, knownKeys(configJsonSchema(), root, path), [...path, key], name));
     case 'invalid_union':
       return describeUnion(issue, root, label);
     case 'invalid_type':
       if (value === undefined) return error(`${name} is missing; add it.`, 'key', path);
       return error(wrongType(name, [issue.expected], value));
     case 'invalid_value':
-      return error(wrongChoice(name, issue.values.map(String), value));
+      return wrongValue(path, name, issue.values.map(String), value);
     case 'too_small':
       if (issue.origin === 'string') return error(`${name} is empty; write a value.`);
       if (issue.origin === 'array') return error(tooShort(name, value, Number(issue.minimum)));
@@ -68,8 +70,8 @@ function describeUnion(issue: z.core.$ZodIssueInvalidUnion, root: unknown, label
   const value = valueAt(root, path);
   if (issue.discriminator !== undefined && 'options' in issue) {
     const choices = (issue.options as readonly unknown[]).map(String);
-    const message = value === undefined ? `${label(path)} is missing; it must be ${oneOf(choices)}.` : wrongChoice(label(path), choices, value);
-    return [{ path, at: 'value', severity: 'error', message }];
+    if (value !== undefined) return wrongValue(path, label(path), choices, value);
+    return [{ path, at: 'value', severity: 'error', message: `${label(path)} is missing; it must be ${oneOf(choices)}.` }];
   }
   const meant = issue.errors.find((errors) => !errors.some((inner) => inner.code === 'invalid_type' && inner.path.length === 0));
   if (meant) return meant.flatMap((inner) => describe({ ...inner, path: [...path, ...inner.path] }, root, label));
@@ -77,10 +79,10 @@ function describeUnion(issue: z.core.$ZodIssueInvalidUnion, root: unknown, label
   return [{ path, at: 'value', severity: 'error', message: value === undefined ? `${label(path)} is missing; add it.` : wrongType(label(path), expected, value) }];
 }
 
-function unknownKey(key: string, known: readonly string[], where: string): string {
+function unknownKey(key: string, known: readonly string[], path: readonly PropertyKey[], where: string): ValueIssue {
   const near = nearest(key, known);
   const help = near ? `did you mean "${near}"?` : known.length > 0 ? `the keys there are ${listed(known, 'and')}.` : 'remove it.';
-  return `Unknown key "${shown(key)}" in ${where}; ${help}`;
+  return { path, at: 'key', severity: 'error', message: `Unknown key "${shown(key)}" in ${where}; ${help}`, ...(near ? { meant: near } : {}) };
 }
 
 const typeNames: Readonly<Record<string, string>> = {
@@ -101,8 +103,9 @@ function wrongType(name: string, expected: readonly string[], value: unknown): s
   return `${name} must be ${wanted}, not ${written(value)}${quotable ? '; put quotes around it' : ''}.`;
 }
 
-function wrongChoice(name: string, choices: readonly string[], value: unknown): string {
-  return `${name} must be ${oneOf(choices)}, not ${written(value)}.`;
+function wrongValue(path: readonly PropertyKey[], name: string, choices: readonly string[], value: unknown): ValueIssue[] {
+  const near = typeof value === 'string' ? nearest(value, choices) : undefined;
+  return [{ path, at: 'value', severity: 'error', message: `${name} must be ${oneOf(choices)}, not ${written(value)}.`, ...(near ? { meant: near } : {}) }];
 }
 
 function tooShort(name: string, value: unknown, minimum: number): string {

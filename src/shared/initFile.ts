@@ -56,11 +56,12 @@ function keyLines({ path, type, description }: ConfigKey, value: unknown, active
 
 /** A scalar stays on the key's line, a list gets a line an entry. */
 function valueText(value: unknown, indent: string): string {
-  if (!Array.isArray(value)) return ` ${scalarText(value)}`;
-  return value.map((item) => `\n${indent}  - ${scalarText(item)}`).join('');
+  if (!Array.isArray(value)) return ` ${yamlScalar(value)}`;
+  return value.map((item) => `\n${indent}  - ${yamlScalar(item)}`).join('');
 }
 
-function scalarText(value: unknown): string {
+/** A value on one line, quoted where YAML needs it. */
+export function yamlScalar(value: unknown): string {
   // The library leaves some invisible characters bare, which parsers then drop or take for a line's end.
   if (typeof value === 'string' && invisible.test(value)) return JSON.stringify(value).replace(invisible, escaped);
   return stringify(value, { lineWidth: 0, blockQuote: false }).trimEnd();
