@@ -5,6 +5,3 @@ export const noImage = () => new RavlError('image-not-given', vscode.l10n.t('No 
 
 export const imageNotAnalyzed = (file: string) =>
   new RavlError('image-not-analyzed', vscode.l10n.t('No complete analysis in this workspace has seen {0}.', file), vscode.l10n.t('Analyze a checkpoint on the data set that it belongs to.'));
-
-export const regionsNeedTrust = () =>
-  new RavlError('workspace-not-trusted', vscode.l10n.t('RaVL shows only existing reports in a workspace that is not trusted.'), vscode.l10n.t('Trust the workspace to see regions.'));

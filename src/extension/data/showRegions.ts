@@ -3,9 +3,10 @@ import * as vscode from 'vscode';
 import type { Context } from '../context';
 import { guarded, isCancellation, sentence } from '../messages';
 import { commands, contextKeys } from '../names';
+import { requireTrust } from '../trust';
 import type { RunSummary } from '../../shared/runSummary';
 import type { Analyses } from './analyses';
-import { imageNotAnalyzed, noImage, regionsNeedTrust } from './errors';
+import { imageNotAnalyzed, noImage } from './errors';
 
 const imageExtensions = new Set(['.avif', '.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp']);
 
@@ -18,7 +19,7 @@ export function registerShowRegions({ log, panels }: Pick<Context, 'log' | 'pane
     if (isImageOfRun(target)) return panels.openImage(target.folder, target.image);
     const uri = target instanceof vscode.Uri ? target : activeUri();
     if (!uri || !isImage(uri)) throw noImage();
-    if (!vscode.workspace.isTrusted) throw regionsNeedTrust();
+    requireTrust();
     const found = await findImage(uri.fsPath, analyses.newest(), analyses);
     if (!found) throw imageNotAnalyzed(uri.fsPath);
     await panels.openImage(found.folder, found.image);

@@ -65,18 +65,18 @@ function decorationsOf({ document, visibleRanges }: vscode.TextEditor, run: RunS
 const names = (line: string, name: string): boolean => [name, JSON.stringify(name).slice(1, -1), name.replaceAll('"', '""')].some((text) => line.includes(text));
 
 function hover({ folder }: RunSummary, row: MisledRows['rows'][number], findings: Overview['findings']): vscode.MarkdownString {
-  const text = new vscode.MarkdownString();
-  // Labels are text of the data's: appended as text, they format nothing.
-  text.appendText(vscode.l10n.t('{0} is taken for {1}.', shown(row.label, 40), shown(row.predicted, 40)));
-  for (const rank of row.ranks) {
-    const finding = findings.find((each) => each.rank === rank);
-    if (!finding) continue;
-    text.appendText(`\n\n${findingInWords(finding)}`);
-    text.appendMarkdown(` [${vscode.l10n.t('Show finding {0}', rank)}](${commandUri(commands.openFindings, { folder, rank })})`);
-  }
-  text.appendMarkdown(`\n\n[${vscode.l10n.t('Show regions')}](${commandUri(commands.showRegions, { folder, image: row.image })})`);
+  const known = row.ranks.map((rank) => findings.find((finding) => finding.rank === rank)).filter((finding) => finding !== undefined);
+  const paragraphs = [
+    plain(vscode.l10n.t('{0} is taken for {1}.', shown(row.label, 40), shown(row.predicted, 40))),
+    ...known.map((finding) => `${plain(findingInWords(finding))} [${vscode.l10n.t('Show finding {0}', String(finding.rank))}](${commandUri(commands.openFindings, { folder, rank: finding.rank })})`),
+    `[${vscode.l10n.t('Show regions')}](${commandUri(commands.showRegions, { folder, image: row.image })})`,
+  ];
+  const text = new vscode.MarkdownString(paragraphs.join('\n\n'));
   text.isTrusted = { enabledCommands: [commands.openFindings, commands.showRegions] };
   return text;
 }
+
+/** Text of the data's as Markdown that formats nothing. (appendText would glue the words together by no-break spaces.) */
+const plain = (text: string): string => text.replace(/[!-/:-@[-`{-~]/g, '\\$&');
 
 const commandUri = (command: string, argument: unknown): string => `command:${command}?${encodeURIComponent(JSON.stringify([argument]))}`;

@@ -1,5 +1,6 @@
 import type * as vscode from 'vscode';
 import { AbstractMessageReader, AbstractMessageWriter, createMessageConnection, type DataCallback, type Message, type MessageConnection } from 'vscode-jsonrpc/node';
+import { isMessage } from '../../shared/rpc';
 
 /** Most characters and bytes that a message from a webview may hold; a chart to save is the largest that RaVL sends. */
 export const maxMessage = 8_000_000;
@@ -98,19 +99,11 @@ class WebviewWriter extends AbstractMessageWriter {
   }
 }
 
-/** Why something that a webview sent is no JSON-RPC message, in words; undefined where it is one. */
+/** Why something that a webview sent is no message of RaVL's, in words; undefined where it is one. */
 function faultOf(message: unknown): string | undefined {
-  if (!isObject(message) || message['jsonrpc'] !== '2.0') return 'it is not JSON-RPC 2.0';
-  const { method, id, params } = message;
-  if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') return 'its id is neither text nor a number';
-  if (method === undefined && (id === undefined || !('result' in message || 'error' in message))) return 'it neither asks nor answers';
-  if (method !== undefined && typeof method !== 'string') return 'its method is not text';
-  if (params !== undefined && !isObject(params)) return 'its parameters have no names';
-  if (method === '$/cancelRequest' && params === undefined) return 'it cancels nothing';
+  if (!isMessage(message) || (message as { jsonrpc?: unknown }).jsonrpc !== '2.0') return 'it is no JSON-RPC 2.0';
   return fits(message) ? undefined : `it is larger than ${maxMessage.toLocaleString('en-US')} characters, or nested too deep`;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Whether a message keeps to the limits; stops counting where it does not. */
 function fits(message: unknown): boolean {
@@ -138,7 +131,7 @@ function fits(message: unknown): boolean {
 export function posted(value: unknown): unknown {
   if (ArrayBuffer.isView(value)) return ownArray(value);
   if (Array.isArray(value)) return value.map(posted);
-  if (isObject(value) && !(value instanceof ArrayBuffer)) return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, posted(part)]));
+  if (typeof value === 'object' && value !== null && !(value instanceof ArrayBuffer)) return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, posted(part)]));
   return value;
 }
 

@@ -7,10 +7,6 @@ export const reportMissing = (file: string, cause: unknown) =>
 export const reportTooLarge = (file: string) =>
   new RavlError('report-too-large', vscode.l10n.t('{0} is too large to be shown here.', file), vscode.l10n.t('Open it in a browser.'));
 
-/** Everything but reading reports needs the worker, which starts in trusted workspaces only. */
-export const notTrusted = () =>
-  new RavlError('workspace-not-trusted', vscode.l10n.t('RaVL shows only existing reports in a workspace that is not trusted.'), vscode.l10n.t('Trust the workspace to see this.'));
-
 export const imageFileMissing = (file: string, cause: unknown) =>
   new RavlError('image-missing', vscode.l10n.t('{0} is not there any more.', file), vscode.l10n.t('Put it back, or analyze the data as it is now.'), { cause });
 

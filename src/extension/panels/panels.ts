@@ -3,8 +3,8 @@ import * as vscode from 'vscode';
 import type { Context, Panels } from '../context';
 import { guarded } from '../messages';
 import { webviews } from '../names';
+import { requireTrust } from '../trust';
 import { type PanelKind, type PanelRestore, panelKinds, panelRestoreSchema } from '../../shared/panelApi';
-import { notTrusted } from './errors';
 import { registerProposals } from './fixFinding';
 import { type Panel, type Subject, fillPanel, goneHtml } from './panel';
 import { showReport } from './reportPanel';
@@ -25,10 +25,8 @@ export function createPanels(given: Omit<Context, 'panels'>): Panels {
   };
 
   const show = async (subject: Subject) => {
-    if (!vscode.workspace.isTrusted) {
-      if (subject.kind === 'image') throw notTrusted();
-      return showReport(subject.folder);
-    }
+    if (subject.kind === 'image') requireTrust();
+    if (!vscode.workspace.isTrusted) return showReport(subject.folder);
     const existing = open.get(keyOf(subject));
     if (existing) return existing.show(subject);
     // Findings stay in sight beside one of their images.
