@@ -1,7 +1,7 @@
 /** From checked inputs to a training step that is ready to run: weights, graphs, memory and device. */
 import type { Report } from '../../shared/progress';
 import { openOptimizer, type Optimizer } from '../training/optimizer';
-import { regionAwareLoss, type LossShape } from '../training/loss';
+import { regionAwareLoss, type Loss, type LossOptions, type LossShape } from '../training/loss';
 import { planMemory, withFallback, type MemoryPlan } from '../training/memoryPlan';
 import type { Prepared, FineTuneKind } from './prepare';
 import { chooseRuntime, openProven, type ChosenRuntime } from '../training/stepRuntime';
@@ -19,14 +19,18 @@ export interface OpenTraining {
   readonly batch: number;
 }
 
-/** @param microBatch that of the run that is resumed, if any: another would round otherwise */
+/**
+ * @param microBatch that of the run that is resumed, if any: another would round otherwise
+ * @param loss what is minimised; of `kind` when left out
+ */
 export async function openTraining(
-  { config, checkpoint, validation }: Prepared,
+  { config, checkpoint, validation }: Pick<Prepared, 'config' | 'checkpoint'> & { readonly validation: Pick<Prepared['validation'], 'classes'> },
   kind: FineTuneKind,
   model: TrainingModel,
   data: TrainingData,
   microBatch: number | undefined,
   report: Report,
+  loss: Loss = regionAwareLoss(lossOptions(config, checkpoint, kind)),
 ): Promise<OpenTraining> {
   const { training, mitigation } = config;
   const images = data.labels.length;
@@ -42,7 +46,7 @@ export async function openTraining(
       ? { text: { ...model.text, encoder: checkpoint.text, length: data.text.length, prompts: config.prompts.length } }
       : {}),
     shape,
-    loss: regionAwareLoss({ lambda: kind === 'mitigate' ? mitigation.lambda : 1, temperature: mitigation.temperature, logitScale: checkpoint.logitScale ?? defaultLogitScale }),
+    loss,
     weights,
   };
   const { input, split } = model.image;
@@ -56,6 +60,13 @@ export async function openTraining(
   const step = withFallback(proven.step, (size) => open(proven.runtime, size), report);
   return { optimizer, weights, step, runtime: proven.runtime, memory, batch };
 }
+
+/** The settings of a loss: without the other terms, the contrastive one counts whole. */
+export const lossOptions = ({ mitigation }: Prepared['config'], checkpoint: Pick<Prepared['checkpoint'], 'logitScale'>, kind: FineTuneKind): LossOptions => ({
+  lambda: kind === 'mitigate' ? mitigation.lambda : 1,
+  temperature: mitigation.temperature,
+  logitScale: checkpoint.logitScale ?? defaultLogitScale,
+});
 
 /** CLIP's temperature, 0.07 (Radford et al. 2021), where config.json gives none. */
 const defaultLogitScale = 1 / 0.07;

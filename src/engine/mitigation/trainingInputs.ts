@@ -121,7 +121,13 @@ export interface TrainingTexts {
 }
 
 /** Caption and class texts: embedded once where the text encoder is frozen, tokens for every step where it is trained. */
-export async function openTexts(prepared: Prepared, rows: Int32Array, { text }: TrainingModel, report: Report, signal: AbortSignal): Promise<TrainingTexts> {
+export async function openTexts(
+  prepared: Pick<Prepared, 'checkpoint' | 'config'> & { readonly validation: Pick<Prepared['validation'], 'classes'>; readonly training: Pick<Prepared['training'], 'captions'> },
+  rows: Int32Array,
+  { text }: TrainingModel,
+  report: Report,
+  signal: AbortSignal,
+): Promise<TrainingTexts> {
   const { checkpoint, config, validation, training } = prepared;
   const captions = Array.from(rows, (row) => training.captions[row]!);
   if (text === null) {
