@@ -8,7 +8,7 @@ import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint';
 import { classEmbeddings, embedTexts } from '../checkpoint/textEmbeddings';
 import { openRegionFinder } from '../dataset/regions';
 import { writeReport } from '../report/writeReport';
-import { withRun, type Run } from '../run/runFolder';
+import { withRun, type OpenedRun, type Run } from '../run/runFolder';
 import { similarityMatrix } from '../runtime/matmul';
 import { writeArtifacts } from './artifacts';
 import { clusterRegions } from './clustering';
@@ -34,6 +34,8 @@ export interface AnalyzeRequest {
   readonly skipUnreadable: boolean;
   /** Start anew where an unfinished run could be resumed. */
   readonly fresh: boolean;
+  /** Told which run on disk it is as soon as it is open. */
+  opened?(run: OpenedRun): void;
 }
 
 export interface AnalyzeResult {
@@ -51,7 +53,7 @@ export interface AnalyzeResult {
  * `signal.reason` and leaves a run that can be resumed.
  */
 export async function analyze(request: AnalyzeRequest, report: Report, signal: AbortSignal): Promise<AnalyzeResult> {
-  const { config, baseDir, root, skipUnreadable, fresh } = request;
+  const { config, baseDir, root, skipUnreadable, fresh, opened } = request;
   const checkpoint = await openCheckpoint(config.checkpoint, baseDir);
   for (const text of checkpoint.notes) report({ type: 'note', level: 'info', text });
   const data = await loadValidationData(config, baseDir, skipUnreadable, report);
@@ -62,6 +64,7 @@ export async function analyze(request: AnalyzeRequest, report: Report, signal: A
     fingerprint: identity.fingerprint,
     describe: { versions: { ...versions }, seed: config.seed, config, inputs: identity.inputs },
     fresh,
+    ...(opened ? { opened } : {}),
   };
   const result = await withRun(options, report, signal, (run) => discover(request, checkpoint, data, run, report, signal));
   // Only a complete run can do without its shards.

@@ -45,7 +45,7 @@ export interface FineTuneResult {
  * and leaves a run that can be resumed.
  */
 export async function fineTune(request: FineTuneRequest, report: Report, signal: AbortSignal): Promise<FineTuneResult> {
-  const { kind, root, fresh, resume } = request;
+  const { kind, root, fresh, resume, opened } = request;
   const prepared = await prepare(request, report);
   const { identity, config } = prepared;
   signal.throwIfAborted();
@@ -54,6 +54,7 @@ export async function fineTune(request: FineTuneRequest, report: Report, signal:
     fingerprint: identity.fingerprint,
     describe: { kind, versions: { ...versions }, seed: config.seed, config, inputs: identity.inputs },
     fresh,
+    ...(opened ? { opened } : {}),
   };
   if (resume !== undefined) await assertResumable(options, resume === true ? undefined : resume);
   const result = await withRun(options, report, signal, (run) => work(request, prepared, run, report, signal));
@@ -125,7 +126,7 @@ async function fineTuned(request: FineTuneRequest, prepared: Prepared, run: Run,
   try {
     const log = await openMetricsLog(run.folder, from);
     const trained = await run.timed('train', () =>
-      train({ config: training, seed, images, batch, optimizer, schedule, step, store, log, from, load: (indices) => loadBatch(trainingData, indices, mitigation), validate: async () => (await validator.validate()).metrics }, report, signal),
+      train({ config: training, seed, images, batch, optimizer, schedule, step, store, log, from, load: (indices) => loadBatch(trainingData, indices, mitigation), validate: async () => (await validator.validate()).metrics, ...(request.finish ? { finish: request.finish } : {}) }, report, signal),
     );
     const folders = await run.timed('write', () => writeCheckpoints(run.folder, prepared, model, trained));
     const { epochs, steps, best, ended } = trained;

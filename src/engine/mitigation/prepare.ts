@@ -10,6 +10,7 @@ import { loadTable, type Table } from '../dataset/table';
 import { filesOf, identifyInputs } from '../discovery/inputs';
 import { loadValidationData, presentRows, type ValidationData } from '../discovery/validationData';
 import { versions } from '../discovery/versions';
+import type { OpenedRun } from '../run/runFolder';
 import { fingerprint, hashFile, imageListHash, stableJson } from '../run/fingerprint';
 import { readVerdicts } from '../run/verdicts';
 import { parseCaptions } from '../training/captions';
@@ -37,6 +38,10 @@ export interface FineTuneRequest {
   readonly resume?: true | string;
   /** The analysis to take findings from: an id, or the newest that fits. */
   readonly run?: string;
+  /** Ends the training after the step at hand: the epoch so far is validated, and the best one is kept and compared. */
+  readonly finish?: AbortSignal;
+  /** Told which run on disk it is as soon as it is open. */
+  opened?(run: OpenedRun): void;
 }
 
 export interface Prepared {

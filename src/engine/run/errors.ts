@@ -8,6 +8,16 @@ export const runBusy = (run: string, holder: { pid: number; host: string }, lock
     `Wait for it to end, or start a run of its own with --fresh. If there is no such process any more, delete ${lockFile}.`,
   );
 
+export const notARun = (folder: string) =>
+  new RavlError('run-unknown', `${folder} is no run of RaVL, so it is not deleted.`, 'Runs lie in .ravl/runs; look at the list again.');
+
+export const runInUse = (run: string, holder: { pid: number; host: string }, sameHost: boolean) =>
+  new RavlError(
+    'run-busy',
+    `A RaVL process (pid ${holder.pid}${sameHost ? '' : ` on ${holder.host}`}) is working on run ${run}, so it is not deleted.`,
+    'Cancel it first, or wait for it to end.',
+  );
+
 export const newerVersion = (file: string, version: number) =>
   new RavlError(
     'run-newer-version',

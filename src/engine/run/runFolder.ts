@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { RavlError, systemCode } from '../../shared/errors';
 import type { Report } from '../../shared/progress';
 import { removeLeftovers } from './atomic';
@@ -15,7 +15,11 @@ export interface RunOptions {
   readonly describe: Pick<RunFile, 'versions' | 'seed' | 'config' | 'inputs'> & Partial<Pick<RunFile, 'kind'>>;
   /** Start anew even where a run could be resumed. */
   readonly fresh?: boolean;
+  /** Told which run it is as soon as it is open. */
+  opened?(run: OpenedRun): void;
 }
+
+export type OpenedRun = Pick<Run, 'id' | 'folder' | 'resumed'>;
 
 export interface Run {
   readonly id: string;
@@ -44,6 +48,7 @@ export type RunEntry =
  */
 export async function withRun<T>(options: RunOptions, report: Report, signal: AbortSignal, work: (run: Run) => Promise<T>): Promise<T> {
   const run = await openRun(options, report);
+  options.opened?.({ id: run.id, folder: run.folder, resumed: run.resumed });
   let result: T;
   try {
     result = await work(run);
@@ -77,18 +82,24 @@ export async function openRun(options: RunOptions, report: Report): Promise<Run>
 export async function listRuns(root: string): Promise<RunEntry[]> {
   const entries: RunEntry[] = [];
   for (const id of await folderNames(root)) {
-    const folder = join(root, id);
-    try {
-      const file = await readRunFile(folder);
-      if (!file) continue;
-      const dead = file.state === 'running' && !(await lockHolder(folder));
-      entries.push({ folder, id, file: dead ? { ...file, state: 'interrupted' } : file });
-    } catch (error) {
-      if (!(error instanceof RavlError)) throw error;
-      entries.push({ folder, id, problem: error });
-    }
+    const entry = await readRun(join(root, id));
+    if (entry) entries.push(entry);
   }
   return entries.sort((a, b) => sequenceOf(b) - sequenceOf(a) || (a.id < b.id ? 1 : -1));
+}
+
+/** The run in a folder; null where there is none. */
+export async function readRun(folder: string): Promise<RunEntry | null> {
+  const id = basename(folder);
+  try {
+    const file = await readRunFile(folder);
+    if (!file) return null;
+    const dead = file.state === 'running' && !(await lockHolder(folder));
+    return { folder, id, file: dead ? { ...file, state: 'interrupted' } : file };
+  } catch (error) {
+    if (!(error instanceof RavlError)) throw error;
+    return { folder, id, problem: error };
+  }
 }
 
 async function resumeRun(folder: string, options: RunOptions, report: Report): Promise<Run> {

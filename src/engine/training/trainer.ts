@@ -31,6 +31,8 @@ export interface TrainerParts {
   readonly log: MetricsLog;
   /** Where to go on, if anywhere; weights, moments and schedule are restored already. */
   readonly from: TrainingProgress | null;
+  /** Once aborted, the step at hand is the last one: the epoch so far is validated as at its end. */
+  readonly finish?: AbortSignal;
 }
 
 export interface Trained {
@@ -39,7 +41,7 @@ export interface Trained {
   readonly best: { readonly epoch: number; readonly step: number };
   readonly bestWeights: Float32Array;
   readonly lastWeights: Float32Array;
-  /** In words: all epochs done, no improvement, or the steps asked for. */
+  /** In words: all epochs done, no improvement, the steps asked for, or finished on request. */
   readonly ended: string;
 }
 
@@ -57,7 +59,7 @@ export function totalSteps({ epochs, steps }: TrainingConfig, images: number, ba
  * state of that moment saved.
  */
 export async function train(parts: TrainerParts, report: Report, signal: AbortSignal): Promise<Trained> {
-  const { config, images, batch, optimizer, schedule, store, log, step: trainingStep } = parts;
+  const { config, images, batch, optimizer, schedule, store, log, step: trainingStep, finish } = parts;
   const [perEpoch, total] = [stepsPerEpoch(images, batch), totalSteps(config, images, batch)];
   const start = { step: 0, validations: 0, microBatch: trainingStep.microBatch, best: null, waited: 0, optimizerSteps: 0, schedule: null };
   let progress: TrainingProgress = parts.from ?? start;
@@ -78,12 +80,17 @@ export async function train(parts: TrainerParts, report: Report, signal: AbortSi
     report({ type: 'note', level: warning ? 'warning' : 'info', text: warning ? `${epochInWords(line)} ${warning}` : epochInWords(line) });
     await save();
   };
+  const over = () => progress.step >= total || finish?.aborted === true;
   /** The epoch whose last step was made and whose validation was not; the moment before training is epoch 0. */
   const unjudged = () => {
     const epoch = Math.ceil(progress.step / perEpoch);
-    return (progress.step % perEpoch === 0 || progress.step === total) && progress.validations <= epoch ? epoch : null;
+    return (progress.step % perEpoch === 0 || over()) && progress.validations <= epoch ? epoch : null;
   };
   const patient = () => config.earlyStopping === null || progress.waited < config.earlyStopping.patience;
+  const endInWords = () => {
+    if (progress.step >= total) return `all ${progress.step} steps were made`;
+    return patient() ? `finished on request after step ${progress.step}` : `${config.earlyStopping!.patience} epochs brought no improvement`;
+  };
   let order: { readonly epoch: number; readonly images: Int32Array } = { epoch: -1, images: new Int32Array(0) };
   const load = (step: number) => {
     const epoch = Math.floor(step / perEpoch);
@@ -109,7 +116,7 @@ export async function train(parts: TrainerParts, report: Report, signal: AbortSi
       if (error === signal.reason) await save();
       throw error;
     }
-    if (progress.step >= total || !patient()) return finish(progress, parts, total, perEpoch);
+    if (over() || !patient()) return outcome(progress, parts, perEpoch, endInWords());
 
     const started = performance.now();
     const loaded = await (next ?? load(progress.step));
@@ -132,10 +139,9 @@ export async function train(parts: TrainerParts, report: Report, signal: AbortSi
 /** A long epoch is saved in between: a killed run loses ten minutes at most. */
 const saveEvery = 600_000;
 
-async function finish(progress: TrainingProgress, { config, optimizer, store }: TrainerParts, total: number, perEpoch: number): Promise<Trained> {
+async function outcome(progress: TrainingProgress, { config, optimizer, store }: TrainerParts, perEpoch: number, ended: string): Promise<Trained> {
   const lastWeights = optimizer.snapshot().weights.slice();
   const best = config.earlyStopping === null || progress.best === null ? { epoch: Math.ceil(progress.step / perEpoch), step: progress.step } : progress.best;
-  const enough = progress.step >= total;
   const epochs = Math.ceil(progress.step / perEpoch);
   return {
     epochs,
@@ -143,7 +149,7 @@ async function finish(progress: TrainingProgress, { config, optimizer, store }: 
     best: { epoch: best.epoch, step: best.step },
     bestWeights: best.step === progress.step ? lastWeights : await store.loadBest(best.step),
     lastWeights,
-    ended: enough ? `all ${progress.step} steps were made` : `${config.earlyStopping!.patience} epochs brought no improvement`,
+    ended,
   };
 }
 
