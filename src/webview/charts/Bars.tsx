@@ -1,13 +1,15 @@
 import { useId } from 'preact/hooks';
 import { count, percent, points, pointsInterval } from '../../shared/format';
 import { wilson } from '../../shared/wilson';
-import { spoken, type BarRow, type Rate } from './bars';
+import { spoken, type BarRow, type Rate, type Side } from './bars';
 import './charts.css';
 
 export interface BarsProps {
   readonly rows: readonly BarRow[];
-  /** What the two bars of a row are: first solid with a round mark, second hatched with a diamond. */
+  /** What the two bars of a row are. */
   readonly names: readonly [first: string, second: string];
+  /** The bar that is hatched and has a diamond for a mark; the other is solid and has a round one. */
+  readonly hatched?: Side;
   /** What the difference is called. */
   readonly differenceName: string;
   /** What is compared, for those who cannot see it. */
@@ -18,8 +20,9 @@ export interface BarsProps {
 }
 
 /** Two bars a row, on a scale of 0 to 100% with 95% intervals, in a table that says the same in numbers. */
-export function Bars({ rows, names, differenceName, caption, labelName = 'Class', onPick }: BarsProps) {
+export function Bars({ rows, names, hatched = 'second', differenceName, caption, labelName = 'Class', onPick }: BarsProps) {
   const hatch = useId();
+  const looks = { first: lookOf('first', hatched, hatch), second: lookOf('second', hatched, hatch) };
   return (
     <div class="bars-scroll" role="region" aria-label={caption} tabIndex={0}>
       <svg class="bars-patterns" aria-hidden="true">
@@ -38,7 +41,7 @@ export function Bars({ rows, names, differenceName, caption, labelName = 'Class'
             </th>
             {names.map((name, i) => (
               <th key={name} scope="col" class="number">
-                <Key side={i === 0 ? 'first' : 'second'} hatch={hatch} /> {name}
+                <Key look={i === 0 ? looks.first : looks.second} /> {name}
               </th>
             ))}
             <th scope="col" class="number">n</th>
@@ -48,7 +51,7 @@ export function Bars({ rows, names, differenceName, caption, labelName = 'Class'
         </thead>
         <tbody>
           {rows.map((row, i) => (
-            <Row key={i} row={row} names={names} hatch={hatch} onPick={onPick} />
+            <Row key={i} row={row} names={names} looks={looks} onPick={onPick} />
           ))}
         </tbody>
       </table>
@@ -56,12 +59,19 @@ export function Bars({ rows, names, differenceName, caption, labelName = 'Class'
   );
 }
 
-function Row({ row, names, hatch, onPick }: { readonly row: BarRow; readonly names: readonly [string, string]; readonly hatch: string; readonly onPick: BarsProps['onPick'] }) {
-  const { label, note, first, second, difference, interval } = row;
+interface RowProps {
+  readonly row: BarRow;
+  readonly names: readonly [string, string];
+  readonly looks: Readonly<Record<Side, Look>>;
+  readonly onPick: BarsProps['onPick'];
+}
+
+function Row({ row, names, looks, onPick }: RowProps) {
+  const { label, note, sign, first, second, difference, interval } = row;
   const sure = interval !== null && (interval[0] > 0 || interval[1] < 0);
   const name = (
     <>
-      <bdi>{label}</bdi>
+      {sign && <span class={`codicon codicon-${sign.icon}`} role="img" aria-label={sign.text} title={sign.text} />} <bdi>{label}</bdi>
       {note !== undefined && <span class="muted"> {note}</span>}
     </>
   );
@@ -79,8 +89,8 @@ function Row({ row, names, hatch, onPick }: { readonly row: BarRow; readonly nam
       <td class="bars-plot">
         <svg class="bars-pair" role="img" aria-label={`${names[0]}: ${spoken(first)}. ${names[1]}: ${spoken(second)}.`}>
           <Grid />
-          <Bar rate={first} top={3} side="first" hatch={hatch} />
-          <Bar rate={second} top={16} side="second" hatch={hatch} />
+          <Bar rate={first} top={3} look={looks.first} />
+          <Bar rate={second} top={16} look={looks.second} />
         </svg>
       </td>
       <td class="number">{percent(first.share)}</td>
@@ -95,9 +105,13 @@ function Row({ row, names, hatch, onPick }: { readonly row: BarRow; readonly nam
   );
 }
 
-type Side = 'first' | 'second';
+interface Look {
+  readonly name: 'solid' | 'hatched';
+  readonly fill: string | undefined;
+}
+const lookOf = (side: Side, hatched: Side, hatch: string): Look => (side === hatched ? { name: 'hatched', fill: `url(#${hatch})` } : { name: 'solid', fill: undefined });
 
-function Bar({ rate: { n, share }, top, side, hatch }: { readonly rate: Rate; readonly top: number; readonly side: Side; readonly hatch: string }) {
+function Bar({ rate: { n, share }, top, look }: { readonly rate: Rate; readonly top: number; readonly look: Look }) {
   const middle = top + 5;
   if (share === null) {
     return (
@@ -108,28 +122,28 @@ function Bar({ rate: { n, share }, top, side, hatch }: { readonly rate: Rate; re
   }
   const [low, high] = wilson(share, n);
   return (
-    <g class={`bars-${side}`}>
-      <rect class="bars-bar" x="0" y={top} width={at(share)} height="10" fill={side === 'first' ? undefined : `url(#${hatch})`} />
+    <g class={`bars-${look.name}`}>
+      <rect class="bars-bar" x="0" y={top} width={at(share)} height="10" fill={look.fill} />
       <g class="bars-whisker">
         <line x1={at(low)} x2={at(high)} y1={middle} y2={middle} />
         <line x1={at(low)} x2={at(low)} y1={middle - 3} y2={middle + 3} />
         <line x1={at(high)} x2={at(high)} y1={middle - 3} y2={middle + 3} />
       </g>
       <svg x={at(share)} y={middle} class="bars-mark">
-        <Mark side={side} />
+        <Mark look={look} />
       </svg>
     </g>
   );
 }
 
-const Mark = ({ side }: { readonly side: Side }) => (side === 'first' ? <circle r="3.5" /> : <path d="M-4.5 0L0 -4.5L4.5 0L0 4.5Z" />);
+const Mark = ({ look }: { readonly look: Look }) => (look.name === 'solid' ? <circle r="3.5" /> : <path d="M-4.5 0L0 -4.5L4.5 0L0 4.5Z" />);
 
-function Key({ side, hatch }: { readonly side: Side; readonly hatch: string }) {
+function Key({ look }: { readonly look: Look }) {
   return (
-    <svg class={`bars-key bars-${side}`} width="18" height="10" aria-hidden="true">
-      <rect class="bars-bar" x="0.5" y="0.5" width="17" height="9" fill={side === 'first' ? undefined : `url(#${hatch})`} />
+    <svg class={`bars-key bars-${look.name}`} width="18" height="10" aria-hidden="true">
+      <rect class="bars-bar" x="0.5" y="0.5" width="17" height="9" fill={look.fill} />
       <svg x="9" y="5" class="bars-mark">
-        <Mark side={side} />
+        <Mark look={look} />
       </svg>
     </svg>
   );

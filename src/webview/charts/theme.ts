@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import type { BarColours } from './bars';
 
 /** Tokens of series in their order. Charts give each series a shape, a dash or a hatch besides. */
 export const chartTokens = [
@@ -15,6 +16,15 @@ export function themeColour(...tokens: readonly string[]): string {
   const style = getComputedStyle(document.documentElement);
   return tokens.map((token) => style.getPropertyValue(token).trim()).find((value) => value !== '') ?? 'currentColor';
 }
+
+/** What bars look like in this theme, for a file. */
+export const barColours = (): BarColours => ({
+  solid: themeColour('--vscode-charts-blue'),
+  hatched: themeColour('--vscode-charts-orange'),
+  text: themeColour('--vscode-foreground'),
+  ground: themeColour('--vscode-editor-background'),
+  font: 'sans-serif',
+});
 
 /** CSS colours as 0xBBGGRR, over `ground` where they are translucent. Whatever the browser can paint can be read. */
 export function inksOf(colours: readonly string[], ground: string): number[] {

@@ -4,7 +4,7 @@ import { decimate, smoothed } from '../../../src/webview/charts/decimate';
 import { apart, ticks } from '../../../src/webview/charts/ticks';
 import { wilson } from '../../../src/shared/wilson';
 
-const colours = { first: 'blue', second: 'orange', text: 'black', ground: 'white', font: 'sans-serif' };
+const colours = { solid: 'blue', hatched: 'orange', text: 'black', ground: 'white', font: 'sans-serif' };
 const row = (changes: Partial<BarRow> = {}): BarRow => ({ label: 'coat', first: { n: 40, share: 0.15 }, second: { n: 40, share: 0.7 }, difference: -0.55, interval: [-0.7, -0.33], ...changes });
 
 describe('wilson', () => {
@@ -76,7 +76,7 @@ describe('apart', () => {
 
 describe('a bar chart as a file', () => {
   it('names every class, its change and both sides', () => {
-    const svg = barsSvg('Accuracy', ['With', 'Without'], [row(), row({ label: 'sandal', first: { n: 0, share: null }, difference: null, interval: null })], colours);
+    const svg = barsSvg('Accuracy', ['With', 'Without'], [row(), row({ label: 'sandal', first: { n: 0, share: null }, difference: null, interval: null })], 'second', colours);
     for (const text of ['coat', 'sandal', 'With', 'Without', '−55.0 (−70.0 to −33.0)', 'no images']) expect(svg).toContain(`>${text}<`);
     // 15% and 70% of the scale's 300 pixels.
     expect(svg).toContain('width="45" height="10"');
@@ -84,7 +84,7 @@ describe('a bar chart as a file', () => {
   });
 
   it('takes labels as text', () => {
-    const svg = barsSvg('<script>', ['a', 'b'], [row({ label: '<img onerror>' }), row({ label: 'a\u0000b\ud800c&"' })], colours);
+    const svg = barsSvg('<script>', ['a', 'b'], [row({ label: '<img onerror>' }), row({ label: 'a\u0000b\ud800c&"' })], 'second', colours);
     expect(svg).not.toMatch(/<(img|script)/);
     expect(svg).toContain('&lt;img onerror&gt;');
     expect(svg).toContain('a\ufffdb\ufffdc&amp;&quot;');
