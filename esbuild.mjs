@@ -17,11 +17,11 @@ export async function bundle(outdir) {
   return [...new Set(results.flatMap(({ metafile }) => Object.keys(metafile.inputs))), `${codicons}/codicon.css`];
 }
 
-/** The processes that run the engine: the command line, the editor's worker and the thread they cluster in. */
+/** The processes that run the engine: the command line, the editor's worker and the threads they cluster and lay out in. */
 const engine = (outdir) =>
   build({
     ...shared,
-    entryPoints: { cli: 'src/cli/main.ts', worker: 'src/worker/main.ts', clusterThread: 'src/engine/discovery/clusterThread.ts' },
+    entryPoints: { cli: 'src/cli/main.ts', worker: 'src/worker/main.ts', clusterThread: 'src/engine/discovery/clusterThread.ts', projectionThread: 'src/engine/viewer/projectionThread.ts' },
     outdir,
     platform: 'node',
     target: 'node20',

@@ -15,6 +15,7 @@ const engine = {
   training: ['discovery', 'autodiff', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run'],
   evaluation: ['discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
   mitigation: ['training', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
+  viewer: ['training', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
   benchmark: ['mitigation', 'training', 'autodiff', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
 };
 

@@ -9,6 +9,7 @@ import { writeComparisonReport } from '../report/writeComparisonReport';
 import { writeFileAtomically } from '../run/atomic';
 import { withStorageErrors } from '../run/errors';
 import { comparePredictions } from './compare';
+import { writeCompared } from './compared';
 import { nothingInCommon, notAnAnalysis, runUnfinished } from './errors';
 import { evaluateCheckpoint, type Evaluation } from './evaluate';
 import { featuresIn, readFeatures, readFindings, type RunFeature } from './features';
@@ -104,6 +105,7 @@ function choseEpoch({ run }: Side, { data }: Config, baseDir: string): boolean {
 async function write(out: string, comparison: Comparison, { before, after, config, baseDir, run }: CompareRequest, { table, device }: Evaluation, report: Report): Promise<string> {
   await withStorageErrors(out, () => mkdir(out, { recursive: true }));
   await writeFileAtomically(join(out, 'comparison.json'), `${JSON.stringify(comparison)}\n`);
+  await writeCompared(out, { before: before.name, after: after.name, run: run?.id ?? null, data: table.source, image: config.data.columns.image });
   const reportFile = join(out, 'report.html');
   const facts: [string, string][] = [['Prompts', config.prompts.join(' | ')], ...(run ? [['Groups by the analysis', run.id] as [string, string]] : [])];
   const about = {

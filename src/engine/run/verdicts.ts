@@ -23,9 +23,8 @@ export async function readVerdicts(folder: string): Promise<Verdicts> {
 
 /** Sets the verdict on a cluster, whose entry goes where there is neither a verdict nor a note. One call a folder at a time. Errors as `readVerdicts`. */
 export async function writeVerdict(folder: string, cluster: number, { verdict, note }: Verdict): Promise<Verdicts> {
-  const { [String(cluster)]: _old, ...others } = (await readVerdicts(folder)).clusters;
-  const empty = verdict === null && note === '';
-  const verdicts: Verdicts = { version: 1, clusters: empty ? others : { ...others, [String(cluster)]: { verdict, note } } };
+  const clusters = { ...(await readVerdicts(folder)).clusters, [String(cluster)]: { verdict, note } };
+  const verdicts: Verdicts = { version: 1, clusters: Object.fromEntries(Object.entries(clusters).filter(([, entry]) => entry.verdict !== null || entry.note !== '')) };
   await writeFileAtomically(verdictsFile(folder), `${JSON.stringify(verdicts, null, 2)}\n`);
   return verdicts;
 }
