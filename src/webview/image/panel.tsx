@@ -1,32 +1,16 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { PanelStart } from '../../shared/panelApi';
 import type { ImageView, Overview, RegionTable } from '../../shared/runQueries';
-import { nameOf, shown } from '../../shared/words';
+import { shown } from '../../shared/words';
 import { ActionButton, useActions } from '../action';
 import { Button, ProgressRing } from '../controls';
 import { Failure } from '../failure';
 import { useEvent, useHost, useQuery } from '../host';
 import './image.css';
 import { RegionList } from './regionList';
+import { regionsOf } from './regions';
 import { Stage } from './stage';
 import { WhatIfBox } from './whatIf';
-
-/** A region of the image in view. */
-export interface Region {
-  /** Number in the run. */
-  readonly id: number;
-  /** Its number in this image, from 1. */
-  readonly place: number;
-  readonly box: readonly [x: number, y: number, width: number, height: number];
-  readonly cluster: number;
-  /** Of its cluster, in words; and its rank where it is a flagged finding. */
-  readonly name: string;
-  readonly flaggedRank: number | null;
-  readonly similarity: number;
-  readonly scorePredicted: number;
-  readonly scoreLabel: number;
-  readonly influential: boolean;
-}
 
 /** One image with all its regions and what they say, and what the model would see without some of them. */
 export function ImagePanel({ start }: { readonly start: PanelStart }) {
@@ -104,23 +88,3 @@ function Shown({ view, table, overview, first }: ShownProps) {
     </div>
   );
 }
-
-export function regionsOf(view: Pick<ImageView, 'regions'>, table: RegionTable, { findings }: Pick<Overview, 'findings'>): Region[] {
-  const byCluster = new Map(findings.map((finding) => [finding.cluster, finding]));
-  return view.regions.map((id, i) => {
-    const finding = byCluster.get(table.cluster[id]!);
-    return {
-      id,
-      place: i + 1,
-      box: [table.x[id]!, table.y[id]!, table.width[id]!, table.height[id]!],
-      cluster: table.cluster[id]!,
-      name: finding ? nameOf(finding) : `cluster ${table.cluster[id]}`,
-      flaggedRank: finding?.flagged ? finding.rank : null,
-      similarity: table.similarity[id]!,
-      scorePredicted: table.scorePredicted[id]!,
-      scoreLabel: table.scoreLabel[id]!,
-      influential: table.influential[id] === 1,
-    };
-  });
-}
-

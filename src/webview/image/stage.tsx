@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { ImageView } from '../../shared/runQueries';
 import { shown } from '../../shared/words';
-import type { Region } from './panel';
+import type { Region } from './regions';
 
 export interface StageProps {
   readonly view: ImageView;

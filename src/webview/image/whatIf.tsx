@@ -6,7 +6,7 @@ import { shown } from '../../shared/words';
 import { Button, ProgressRing } from '../controls';
 import { Failure } from '../failure';
 import { problem, useHost } from '../host';
-import type { Region } from './panel';
+import type { Region } from './regions';
 import { topScores, whatIfInWords } from './words';
 
 interface WhatIfProps {
