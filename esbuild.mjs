@@ -18,7 +18,7 @@ export async function bundle(outdir) {
 }
 
 /** The processes that run the engine: the command line, the editor's worker and the threads they cluster and lay out in. */
-const engine = (outdir) =>
+export const engine = (outdir) =>
   build({
     ...shared,
     entryPoints: { cli: 'src/cli/main.ts', worker: 'src/worker/main.ts', clusterThread: 'src/engine/discovery/clusterThread.ts', projectionThread: 'src/engine/viewer/projectionThread.ts' },

@@ -64,7 +64,7 @@ export async function analyze(request: AnalyzeRequest, report: Report, signal: A
     fingerprint: identity.fingerprint,
     describe: { versions: { ...versions }, seed: config.seed, config, inputs: identity.inputs },
     fresh,
-    ...(opened ? { opened } : {}),
+    opened,
   };
   const result = await withRun(options, report, signal, (run) => discover(request, checkpoint, data, run, report, signal));
   // Only a complete run can do without its shards.

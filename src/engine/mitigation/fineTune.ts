@@ -54,7 +54,7 @@ export async function fineTune(request: FineTuneRequest, report: Report, signal:
     fingerprint: identity.fingerprint,
     describe: { kind, versions: { ...versions }, seed: config.seed, config, inputs: identity.inputs },
     fresh,
-    ...(opened ? { opened } : {}),
+    opened,
   };
   if (resume !== undefined) await assertResumable(options, resume === true ? undefined : resume);
   const result = await withRun(options, report, signal, (run) => work(request, prepared, run, report, signal));
@@ -126,7 +126,7 @@ async function fineTuned(request: FineTuneRequest, prepared: Prepared, run: Run,
   try {
     const log = await openMetricsLog(run.folder, from);
     const trained = await run.timed('train', () =>
-      train({ config: training, seed, images, batch, optimizer, schedule, step, store, log, from, load: (indices) => loadBatch(trainingData, indices, mitigation), validate: async () => (await validator.validate()).metrics, ...(request.finish ? { finish: request.finish } : {}) }, report, signal),
+      train({ config: training, seed, images, batch, optimizer, schedule, step, store, log, from, load: (indices) => loadBatch(trainingData, indices, mitigation), validate: async () => (await validator.validate()).metrics, finish: request.finish }, report, signal),
     );
     const folders = await run.timed('write', () => writeCheckpoints(run.folder, prepared, model, trained));
     const { epochs, steps, best, ended } = trained;
