@@ -113,12 +113,8 @@ function fits(message: unknown): boolean {
     if (typeof value === 'string') left -= value.length;
     else if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) left -= value.byteLength;
     else if (typeof value !== 'object' || value === null) left -= 8;
-    else {
-      for (const [key, part] of Object.entries(value)) {
-        left -= key.length;
-        if (left < 0 || !visit(part, depth + 1)) return false;
-      }
-    }
+    else if (Array.isArray(value)) return value.length <= left && value.every((part) => visit(part, depth + 1));
+    else return Object.entries(value).every(([key, part]) => (left -= key.length) >= 0 && visit(part, depth + 1));
     return left >= 0;
   };
   return visit(message, 0);
