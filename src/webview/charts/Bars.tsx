@@ -1,7 +1,7 @@
 import { useId } from 'preact/hooks';
 import { count, percent, points, pointsInterval } from '../../shared/format';
 import { wilson } from '../../shared/wilson';
-import { spoken, type BarRow, type Rate, type Side } from './bars';
+import { spoken, type BarRow, type Rate, type Side } from './barRows';
 import './charts.css';
 
 export interface BarsProps {

@@ -1,15 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { BarColours } from './bars';
+import type { BarColours } from './barRows';
 
-/** Tokens of series in their order. Charts give each series a shape, a dash or a hatch besides. */
-export const chartTokens = [
-  '--vscode-charts-blue',
-  '--vscode-charts-orange',
-  '--vscode-charts-green',
-  '--vscode-charts-purple',
-  '--vscode-charts-red',
-  '--vscode-charts-yellow',
-] as const;
+/**
+ * Tokens of series in their order; charts give each a shape, a dash or a hatch besides. Orange is not among them: dark themes make
+ * it translucent, and high contrast has none.
+ */
+export const chartTokens = ['--vscode-charts-blue', '--vscode-charts-yellow', '--vscode-charts-purple', '--vscode-charts-green', '--vscode-charts-red'] as const;
 
 /** The value of a colour token, or of the first that the theme has. */
 export function themeColour(...tokens: readonly string[]): string {
@@ -20,7 +16,7 @@ export function themeColour(...tokens: readonly string[]): string {
 /** What bars look like in this theme, for a file. */
 export const barColours = (): BarColours => ({
   solid: themeColour('--vscode-charts-blue'),
-  hatched: themeColour('--vscode-charts-orange'),
+  hatched: themeColour('--vscode-charts-yellow'),
   text: themeColour('--vscode-foreground'),
   ground: themeColour('--vscode-editor-background'),
   font: 'sans-serif',

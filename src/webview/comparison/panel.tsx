@@ -5,7 +5,7 @@ import type { ComparisonView } from '../../shared/runQueries';
 import { shown } from '../../shared/words';
 import { ActionButton, useActions } from '../action';
 import { Bars } from '../charts/Bars';
-import { barsSvg } from '../charts/bars';
+import { barsSvg } from '../charts/barRows';
 import { barColours } from '../charts/theme';
 import { ProgressRing } from '../controls';
 import { Failure } from '../failure';

@@ -1,6 +1,6 @@
 import type { Change, FindingChange, Regression } from '../../shared/comparison';
 import { nameOf, shown } from '../../shared/words';
-import type { BarRow } from '../charts/bars';
+import type { BarRow } from '../charts/barRows';
 
 /** A class, or a group of it: `“dress” without ‹white, pale›`. */
 export function groupInWords({ label, rank, feature }: Pick<Regression, 'label' | 'rank' | 'feature'>, findings: readonly FindingChange[]): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { barsSvg, type BarRow } from '../../../src/webview/charts/bars';
+import { barsSvg, type BarRow } from '../../../src/webview/charts/barRows';
 import { decimate, smoothed } from '../../../src/webview/charts/decimate';
 import { apart, ticks } from '../../../src/webview/charts/ticks';
 import { wilson } from '../../../src/shared/wilson';
