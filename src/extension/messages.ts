@@ -7,6 +7,16 @@ export interface Action {
   run(): unknown;
 }
 
+/** An error that brings its own buttons. */
+export class ActionableError extends RavlError {
+  constructor(
+    error: RavlError,
+    readonly actions: readonly Action[],
+  ) {
+    super(error.code, error.message, error.hint, { cause: error });
+  }
+}
+
 /** Wraps a command: whatever it throws is shown as one sentence with what to do, and nothing else happens. */
 export function guarded<A extends unknown[]>(log: vscode.LogOutputChannel, work: (...args: A) => unknown): (...args: A) => Promise<void> {
   return async (...args) => {
@@ -22,7 +32,8 @@ export function guarded<A extends unknown[]>(log: vscode.LogOutputChannel, work:
 export async function showError(log: vscode.LogOutputChannel, error: unknown, actions: readonly Action[] = []): Promise<void> {
   if (isCancellation(error)) return;
   log.error(error instanceof Error && !(error instanceof RavlError) ? error : sentence(error));
-  await offer(vscode.window.showErrorMessage, sentence(error), [...actions, { title: vscode.l10n.t('Show Log'), run: () => log.show() }]);
+  const own = error instanceof ActionableError ? error.actions : [];
+  await offer(vscode.window.showErrorMessage, sentence(error), [...own, ...actions, { title: vscode.l10n.t('Show Log'), run: () => log.show() }]);
 }
 
 /** Shows a message with buttons, and does what is clicked. */
