@@ -17,13 +17,15 @@ export class ActionableError extends RavlError {
   }
 }
 
-/** Wraps a command: whatever it throws is shown as one sentence with what to do, and nothing else happens. */
-export function guarded<A extends unknown[]>(log: vscode.LogOutputChannel, work: (...args: A) => unknown): (...args: A) => Promise<void> {
+/** Wraps a command: whatever it throws is shown as one sentence with what to do, and the command comes to nothing. */
+export function guarded<A extends unknown[], R>(log: vscode.LogOutputChannel, work: (...args: A) => R): (...args: A) => Promise<Awaited<R> | undefined> {
   return async (...args) => {
     try {
-      await work(...args);
+      return await work(...args);
     } catch (error) {
-      await showError(log, error);
+      // A command is over when its message is there, and not when the message is gone.
+      void showError(log, error).catch((failure: unknown) => showError(log, failure));
+      return undefined;
     }
   };
 }
