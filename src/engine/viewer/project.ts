@@ -72,7 +72,7 @@ export async function projectRows({ embeddings, n, dim, cluster, seed }: Project
 }
 
 /** Fewer leave clusters torn, more change nothing that is seen. */
-const epochs = 250;
+const epochs = 200;
 /** Rows that are compared at once; in between, the process answers others. */
 const blockRows = 512;
 
