@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+// The editor brings the module 'vscode'; outside of it there is a fake.
+const alias = { vscode: join(import.meta.dirname, 'test/fixtures/fakeVscode.ts') };
+
 export default defineConfig({
   test: {
     // One process, one test file a core: native inference brings its own threads.
@@ -11,11 +14,10 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // The editor brings the module 'vscode'; outside of it there is a fake.
-        resolve: { alias: { vscode: join(import.meta.dirname, 'test/fixtures/fakeVscode.ts') } },
+        resolve: { alias },
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'] },
       },
-      { extends: true, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 300_000 } },
+      { extends: true, resolve: { alias }, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 300_000 } },
       // A real editor wants the machine for itself: last, and one file at a time.
       {
         extends: true,

@@ -9,6 +9,9 @@ import {
   vsCodeCheckbox,
   vsCodeDropdown,
   vsCodeOption,
+  vsCodePanels,
+  vsCodePanelTab,
+  vsCodePanelView,
   vsCodeProgressRing,
   vsCodeRadio,
   vsCodeRadioGroup,
@@ -16,7 +19,7 @@ import {
   vsCodeTextField,
 } from '@vscode/webview-ui-toolkit';
 import { h, type ComponentChildren, type VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useId, useRef } from 'preact/hooks';
 
 provideVSCodeDesignSystem().register(
   vsCodeBadge(),
@@ -24,6 +27,9 @@ provideVSCodeDesignSystem().register(
   vsCodeCheckbox(),
   vsCodeDropdown(),
   vsCodeOption(),
+  vsCodePanels(),
+  vsCodePanelTab(),
+  vsCodePanelView(),
   vsCodeProgressRing(),
   vsCodeRadio(),
   vsCodeRadioGroup(),
@@ -80,14 +86,17 @@ export interface TextFieldProps extends Common {
   readonly icon?: string;
   readonly maxLength?: number;
   readonly onInput: (value: string) => void;
+  /** After Enter, or when the field is left with another text. */
+  readonly onCommit?: (value: string) => void;
   readonly onKeyDown?: (event: KeyboardEvent) => void;
 }
 
-export function TextField({ label, value, placeholder, icon, maxLength = 1000, onInput, onKeyDown, ...common }: TextFieldProps) {
+export function TextField({ label, value, placeholder, icon, maxLength = 1000, onInput, onCommit, onKeyDown, ...common }: TextFieldProps) {
   const element = useElement({ 'aria-label': label }, (own) => setProperty(own, 'value', value), [value]);
   const glyph = icon && h('span', { class: `codicon codicon-${icon}`, slot: 'start', 'aria-hidden': 'true' } as object);
-  const input = (event: Event) => onInput((event.target as HTMLInputElement).value);
-  return tag('vscode-text-field', { ...common, ref: element, placeholder, maxlength: maxLength, onInput: input, onKeyDown }, glyph);
+  const text = (event: Event) => (event.target as HTMLInputElement).value;
+  const handlers = { onInput: (event: Event) => onInput(text(event)), onChange: (event: Event) => onCommit?.(text(event)), onKeyDown };
+  return tag('vscode-text-field', { ...common, ref: element, placeholder, maxlength: maxLength, ...handlers }, glyph);
 }
 
 export interface CheckboxProps extends Common {
@@ -114,6 +123,40 @@ export function Choices({ label, value, choices, onChange, ...common }: SelectPr
   };
   const radios = choices.map((choice) => tag('vscode-radio', { key: choice.value, value: choice.value }, choice.text));
   return tag('vscode-radio-group', { ...common, ref: element, onChange: change }, radios);
+}
+
+export interface TabsProps {
+  readonly label: string;
+  readonly value: string;
+  readonly tabs: readonly Choice[];
+  readonly onChange: (value: string) => void;
+  /** What the open tab shows. */
+  readonly children: ComponentChildren;
+}
+
+export function Tabs({ label, value, tabs, onChange, children }: TabsProps) {
+  const prefix = useId();
+  const element = useElement({ 'aria-label': label }, (own) => setProperty(own, 'activeid', prefix + value), [value]);
+  const change = (event: Event) => {
+    const chosen = (event.currentTarget as unknown as { activeid: string }).activeid.slice(prefix.length);
+    if (event.target === event.currentTarget && chosen !== value && tabs.some((each) => each.value === chosen)) onChange(chosen);
+  };
+  const heads = tabs.map((each) => tag('vscode-panel-tab', { key: `tab ${each.value}`, id: prefix + each.value }, each.text));
+  const views = tabs.map((each) => tag('vscode-panel-view', { key: `view ${each.value}`, id: `${prefix}view-${each.value}` }, each.value === value ? children : null));
+  return tag('vscode-panels', { ref: element, onChange: change }, heads, views);
+}
+
+export interface SliderProps {
+  readonly label: string;
+  /** 0..1 */
+  readonly value: number;
+  readonly onChange: (value: number) => void;
+}
+
+/** A share from 0 to 1. The toolkit has no slider; this is the browser's. */
+export function Slider({ label, value, onChange }: SliderProps) {
+  const input = (event: Event) => onChange(Number((event.target as HTMLInputElement).value));
+  return <input type="range" class="slider" min="0" max="1" step="0.01" aria-label={label} title={label} value={value} onInput={input} />;
 }
 
 export const Tag = ({ children, ...common }: Common & { readonly children: ComponentChildren }) => tag('vscode-tag', common, children);
