@@ -6,7 +6,13 @@ import { build } from 'esbuild';
 export const nativePackages = ['onnxruntime-node', 'sharp'];
 const codicons = 'node_modules/@vscode/codicons/dist';
 
-const shared = { absWorkingDir: import.meta.dirname, bundle: true, sourcemap: true, metafile: true, logLevel: 'warning' };
+/** zod brings its messages in fifty languages, in a namespace that no bundler can shake; that is half of what the editor would have to load. */
+const oneLanguage = {
+  name: 'one-language',
+  setup: ({ onLoad }) => onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.c?js$/ }, () => ({ contents: "export { default as en } from './en.js';", loader: 'js' })),
+};
+
+const shared = { absWorkingDir: import.meta.dirname, bundle: true, sourcemap: true, metafile: true, logLevel: 'warning', plugins: [oneLanguage] };
 
 /**
  * @param {string} outdir
