@@ -4,13 +4,14 @@ import { basename, join } from 'node:path';
 import { type BrowserContext, chromium, type Frame, type Locator, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest';
 import type { Process } from './processes';
-import { type Server, type ServerOptions, copySample, environment, startServer } from './server';
+import { type Fill, type Server, type ServerOptions, environment, startServer } from './server';
+import { copySample } from './workspaces';
 import { pictures, versions } from './setup';
 import { patience, until } from './until';
 
 interface Options extends Partial<ServerOptions> {
   /** Fills the empty workspace; the sample when left out. */
-  readonly fill?: (workspace: string) => Promise<void>;
+  readonly fill?: Fill;
   /** Called once the page is there, before the workbench is waited for. */
   readonly atOpening?: (page: Page) => Promise<void>;
 }

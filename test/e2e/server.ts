@@ -1,7 +1,7 @@
 /** A real VS Code that serves one workspace to a browser, with the packaged extension and nothing of this repository. */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export interface Server {
   readonly home: string;
   readonly workspace: string;
   /** The folder the extension was installed into. */
-  readonly extensions: string;
+  readonly extension: string;
   /** What the editor has started, the server first. */
   processes(): Process[];
   /** Ends all of it. Returns what had to be killed because it stayed on by itself. */
@@ -47,8 +47,11 @@ const quiet = {
   'explorer.compactFolders': false,
 };
 
+/** Fills the workspace; `cli` is the packaged command line. */
+export type Fill = (workspace: string, cli: string) => Promise<void>;
+
 /** Starts the editor on the folder that `fill` fills. */
-export async function startServer(host: Host, fill: (workspace: string) => Promise<void>, options: ServerOptions): Promise<Server> {
+export async function startServer(host: Host, fill: Fill, options: ServerOptions): Promise<Server> {
   const home = await mkdtemp(join(tmpdir(), 'ravl-e2e-'));
   try {
     return await start(host, home, fill, options);
@@ -59,10 +62,9 @@ export async function startServer(host: Host, fill: (workspace: string) => Promi
   }
 }
 
-async function start(host: Host, home: string, fill: (workspace: string) => Promise<void>, options: ServerOptions): Promise<Server> {
+async function start(host: Host, home: string, fill: Fill, options: ServerOptions): Promise<Server> {
   const [workspace, data, extensions] = [join(home, 'workspace'), join(home, 'data'), join(home, 'extensions')];
   await mkdir(workspace);
-  await fill(workspace);
   await mkdir(join(data, 'User'), { recursive: true });
   const trust = options.askTrust ? { 'security.workspace.trust.startupPrompt': 'always' } : { 'security.workspace.trust.enabled': false };
   await writeFile(join(data, 'User', 'settings.json'), JSON.stringify({ ...quiet, ...trust, ...options.settings }));
@@ -74,6 +76,9 @@ async function start(host: Host, home: string, fill: (workspace: string) => Prom
   const folders = ['--user-data-dir', data, '--extensions-dir', extensions];
   const env = environment(home);
   await promisify(execFile)(node, [entry, ...folders, '--install-extension', host.vsix, '--force'], { env });
+  const installed = (await readdir(extensions)).find((name) => name.startsWith('ravl.'))!;
+  const extension = join(extensions, installed);
+  await fill(workspace, join(extension, 'dist', 'cli.js'));
 
   const port = await freePort();
   const modern = options.version !== '1.100.3';
@@ -93,7 +98,7 @@ async function start(host: Host, home: string, fill: (workspace: string) => Prom
     url,
     home,
     workspace,
-    extensions,
+    extension,
     processes: () => processesOf(home),
     stop: async () => {
       server.kill('SIGTERM');
@@ -124,10 +129,4 @@ function freePort(): Promise<number> {
         probe.close(() => (typeof address === 'object' && address ? done(address.port) : fail(new Error('no port'))));
       });
   });
-}
-
-/** Copies the shipped sample, without what runs have left in it. */
-export async function copySample(to: string): Promise<void> {
-  const sample = join(import.meta.dirname, '../../media/sample');
-  await cp(sample, to, { recursive: true, filter: (source) => !source.startsWith(join(sample, '.ravl')) });
 }
