@@ -88,7 +88,7 @@ export function client<A extends Api>(connection: Connection, api: A): Client<A>
 export const eventSender =
   <E extends Events>(connection: Connection): EventSender<E> =>
   (event, data) =>
-    void connection.sendNotification(event, data).catch(() => undefined);
+    void quietly(() => connection.sendNotification(event, data));
 
 /** Listens to events; one that the schema refuses is dropped and named to `refused`. */
 export function listen<E extends Events>(connection: Connection, events: E, listeners: EventListeners<E>, refused: (event: string) => void): void {
@@ -145,12 +145,21 @@ function tokenOf(signal: AbortSignal | undefined): Token {
       return signal?.aborted ?? false;
     },
     onCancellationRequested(listener) {
-      const stop = () => void listener(undefined);
+      const stop = () => void quietly(() => listener(undefined));
       signal?.addEventListener('abort', stop, { once: true });
       return { dispose: () => signal?.removeEventListener('abort', stop) };
     },
   };
 }
+
+/** Sends what nobody may be there to receive any more: a connection that is gone throws, or rejects. */
+const quietly = async (send: () => unknown): Promise<void> => {
+  try {
+    await send();
+  } catch {
+    // Who waits for an answer is told by the connection's end.
+  }
+};
 
 /** The answer, or the signal's reason if that comes first: the other side may take its time to notice that it should stop. */
 async function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type * as vscode from 'vscode';
 import { readSettings } from '../settings';
+import { requireTrust } from '../trust';
 import { findNode, type FoundNode } from './findNode';
 import { startWorker, type WorkerOptions, type WorkerProcess } from './workerProcess';
 
-/** Starts a worker on the Node.js of this machine, its lines in the log. Throws what finding that Node.js throws, and `worker-not-started`. */
+/** Starts a worker on the Node.js of this machine, its lines in the log. Throws what finding that Node.js throws, `worker-not-started`, and `workspace-untrusted`. */
 export type Launch = (options?: Pick<WorkerOptions, 'args' | 'events' | 'unresponsive'>) => Promise<WorkerProcess>;
 
 /** @param extensionPath folder of the extension, in which dist/worker.js lies */
@@ -20,5 +21,8 @@ export function createLauncher(log: vscode.LogOutputChannel, extensionPath: stri
     }
     return found!.node;
   };
-  return async (options = {}) => startWorker({ ...options, node: await node(), file: join(extensionPath, 'dist', 'worker.js'), log: (line) => log.info(line) });
+  return async (options = {}) => {
+    requireTrust();
+    return startWorker({ ...options, node: await node(), file: join(extensionPath, 'dist', 'worker.js'), log: (line) => log.info(line) });
+  };
 }

@@ -104,7 +104,7 @@ function guarded<A extends Api>(api: A, calls: Client<A>, gone: () => Promise<Ra
     try {
       return await calls[name](params, options);
     } catch (error) {
-      if (error instanceof RavlError || options?.signal?.aborted) throw error;
+      if (error instanceof RavlError || error === options?.signal?.reason) throw error;
       throw (await gone()) ?? error;
     }
   };
