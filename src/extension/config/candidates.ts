@@ -1,12 +1,16 @@
 import { basename, dirname, extname, join, relative, sep } from 'node:path';
 
-/** How `optimum`, transformers.js and open_clip's exporters name the graphs of a checkpoint that is a folder. */
-const partOfFolder = /^(vision_model|visual|image_encoder|visual_model|vision|text_model|textual|text_encoder|text|model|clip)(_(fp16|float16|quantized|int8|uint8|q8|q4|q4f16|bnb4))?\.onnx$/i;
+/** How `optimum`, transformers.js and open_clip's exporters name the two encoders of a checkpoint. */
+const encoder = /^(vision_model|visual|image_encoder|visual_model|vision|text_model|textual|text_encoder|text)(_(fp16|float16|quantized|int8|uint8|q8|q4|q4f16|bnb4))?\.onnx$/i;
 
-/** The checkpoints that these .onnx files belong to: a folder where its files are named as those of one are, else the file. Sorted. */
+/** The checkpoints that these .onnx files belong to, sorted: the folder of one encoder of two or with an `onnx` folder, else the file itself. */
 export function checkpointsOf(onnxFiles: readonly string[]): string[] {
-  const folderOf = (file: string): string => (basename(dirname(file)) === 'onnx' ? dirname(dirname(file)) : dirname(file));
-  return [...new Set(onnxFiles.map((file) => (partOfFolder.test(basename(file)) ? folderOf(file) : file)))].sort();
+  const checkpoint = (file: string): string => {
+    const folder = dirname(file);
+    if (basename(folder) === 'onnx') return dirname(folder);
+    return encoder.test(basename(file)) ? folder : file;
+  };
+  return [...new Set(onnxFiles.map(checkpoint))].sort();
 }
 
 /** Folders that hold images in a folder per class: at least two classes. */

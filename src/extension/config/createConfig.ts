@@ -22,7 +22,6 @@ interface Draft {
   readonly image?: string | undefined;
   readonly label?: string | undefined;
   readonly caption?: string;
-  readonly boxes?: string | undefined;
   /** Null: without. */
   readonly train?: string | null;
   readonly trainColumns: readonly string[];
@@ -102,8 +101,8 @@ function stepsOf({ viewer, log }: Pick<Context, 'viewer' | 'log'>, found: Candid
           accept: async (validation, signal) => {
             const columns = await viewer.api.tableColumns({ source: validation }, { signal });
             // A folder per class has no columns; the names are then not used.
-            const { image, label, boxes } = guessColumns(columns.length === 0 ? ['image', 'label'] : columns);
-            return { ...draft, validation, columns, image, label, boxes };
+            const { image, label } = guessColumns(columns.length === 0 ? ['image', 'label'] : columns);
+            return { ...draft, validation, columns, image, label };
           },
           failed,
         }),
@@ -125,8 +124,8 @@ function stepsOf({ viewer, log }: Pick<Context, 'viewer' | 'log'>, found: Candid
             if (train === null) return { ...draft, train };
             const trainColumns = await viewer.api.tableColumns({ source: train }, { signal });
             requireImages(train, trainColumns, draft.image!);
-            const { caption } = guessColumns(trainColumns.filter((name) => name !== draft.image));
-            return { ...draft, train, trainColumns, ...(caption === undefined ? {} : { caption }) };
+            const { caption } = guessColumns(trainColumns);
+            return { ...draft, train, trainColumns, ...(caption === undefined || caption === draft.image ? {} : { caption }) };
           },
           failed,
         }),
@@ -166,7 +165,7 @@ function folderFor({ checkpoint, validation }: Complete): string {
 }
 
 async function write({ viewer }: Pick<Context, 'viewer'>, draft: Complete): Promise<vscode.Uri> {
-  const { checkpoint, validation, train, image, label, caption, boxes, name = usualName } = draft;
+  const { checkpoint, validation, train, image, label, caption, name = usualName } = draft;
   const folder = folderFor(draft);
   const labels = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Reading the labels of {0}', basename(validation)) }, () =>
     viewer.api.tableLabels({ source: validation, image, label }),
@@ -177,7 +176,7 @@ async function write({ viewer }: Pick<Context, 'viewer'>, draft: Complete): Prom
     checkpoint: fromFolder(checkpoint),
     validation: fromFolder(validation),
     ...(typeof train === 'string' ? { train: fromFolder(train) } : {}),
-    columns: { image, label, ...(caption === undefined ? {} : { caption }), ...(boxes === undefined ? {} : { boxes }) },
+    columns: { image, label, ...(caption === undefined ? {} : { caption }) },
     ...(classes.length <= mostClasses ? { classes } : {}),
   });
   const target = join(folder, name);
