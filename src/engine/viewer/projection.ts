@@ -3,7 +3,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Projection } from '../../shared/runQueries';
 import { writeFileAtomically } from '../run/atomic';
-import { damagedArtifact, storageError } from '../run/errors';
+import { damagedArtifact, withStorageErrors } from '../run/errors';
 import { npyContent, readNpy } from '../run/npy';
 import type { Analysis } from './analysis';
 import { projectionMethod, projectionVersion, projectRows } from './project';
@@ -14,16 +14,14 @@ import { projectionMethod, projectionVersion, projectRows } from './project';
  */
 export async function projectionOf({ folder, findings, table }: Analysis, progress: (done: number, total: number) => void, signal: AbortSignal): Promise<Projection> {
   const file = join(folder, 'embeddings.npy');
-  const { mtimeMs, size } = await stat(file).catch((error: unknown) => {
-    throw storageError(error, file);
-  });
+  const { mtimeMs, size } = await withStorageErrors(file, () => stat(file));
   const n = table.cluster.length;
   const key = createHash('sha256').update(JSON.stringify([projectionVersion, mtimeMs, size, n, findings.seed])).digest('hex').slice(0, 16);
   const cached = join(folder, 'cache', `projection-${key}.npy`);
   const kept = await readNpy(cached, new Float32Array(2 * n)).catch(() => null);
   if (kept && kept.shape[0] === n) return described(kept.data as Float32Array, n);
 
-  const { data, shape } = await readNpy(file);
+  const { data, shape } = await withStorageErrors(file, () => readNpy(file));
   if (!(data instanceof Float32Array) || shape.length !== 2 || shape[0] !== n) throw damagedArtifact(file, `it holds [${shape.join(', ')}], and regions.arrow ${n} regions`);
   const points = await projectRows({ embeddings: data, n, dim: shape[1]!, cluster: table.cluster, seed: findings.seed }, { signal, progress });
   // What cannot be kept is made again the next time.
