@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { count } from '../../shared/format';
 import './charts.css';
 import { decimate, smoothed } from './decimate';
 import { apart, ticks } from './ticks';
@@ -47,7 +48,8 @@ export function Curves({ title, label, xName, curves, top, valueText, tickText =
   const toX = (x: number) => round(plot.left + ((x - xStart) / (xEnd - xStart)) * (plot.right - plot.left));
   const toY = (y: number) => round(plot.bottom - (Math.max(0, Math.min(y, yEnd)) / yEnd) * (plot.bottom - plot.top));
   const names = apart(lines.map(({ line }) => toY(lastFinite(line))), 14, plot.top, plot.bottom);
-  const read = at === null ? null : xs[Math.min(at, xs.length - 1)]!;
+  // While nothing is read, the last values stand there.
+  const read = xs[Math.min(at ?? xs.length - 1, xs.length - 1)]!;
 
   const point = (event: MouseEvent) => {
     const { left } = (event.currentTarget as Element).getBoundingClientRect();
@@ -61,23 +63,19 @@ export function Curves({ title, label, xName, curves, top, valueText, tickText =
     event.preventDefault();
     setAt((now) => Math.max(0, Math.min(xs.length - 1, (now ?? (by > 0 ? -1 : xs.length)) + by)));
   };
-  const values = read === null ? [] : lines.flatMap(({ name, x, y }, i) => (x.includes(read) ? [{ name, i, value: y[x.indexOf(read)]! }] : []));
+  const values = lines.flatMap(({ name, x, y }, i) => (x.includes(read) ? [{ name, i, value: y[x.indexOf(read)]! }] : []));
 
   return (
     <figure class="curves" ref={box}>
       <figcaption>
         {title}
-        <span class="curves-readout" id={readoutId} role="status">
-          {read !== null && (
-            <>
-              {xName} {read.toLocaleString('en-US')}
-              {values.map(({ name, i, value }) => (
-                <span key={name} class={`series-${i}`}>
-                  {name} {valueText(value)}
-                </span>
-              ))}
-            </>
-          )}
+        <span class="curves-readout" id={readoutId} aria-live={at === null ? 'off' : 'polite'}>
+          {xName} {count(read)}
+          {values.map(({ name, i, value }) => (
+            <span key={name} class={`series-${i}`}>
+              {name} {valueText(value)}
+            </span>
+          ))}
         </span>
       </figcaption>
       <svg width={width} height={height} role="img" aria-label={`${label} Arrow keys read the values.`} aria-describedby={readoutId} tabIndex={0} onPointerMove={point} onPointerLeave={() => setAt(null)} onKeyDown={keyed} onBlur={() => setAt(null)}>
@@ -91,7 +89,7 @@ export function Curves({ title, label, xName, curves, top, valueText, tickText =
         ))}
         {ticks(xStart, xEnd, Math.max(2, Math.floor((plot.right - plot.left) / 70)), true).map((x) => (
           <text key={`x${x}`} x={toX(x)} y={plot.bottom + 14} text-anchor="middle">
-            {x.toLocaleString('en-US')}
+            {count(x)}
           </text>
         ))}
         <text x={(plot.left + plot.right) / 2} y={height - 4} text-anchor="middle">
@@ -121,7 +119,7 @@ export function Curves({ title, label, xName, curves, top, valueText, tickText =
             </g>
           );
         })}
-        {read !== null && <line class="curves-cursor" x1={toX(read)} x2={toX(read)} y1={plot.top} y2={plot.bottom} />}
+        {at !== null && <line class="curves-cursor" x1={toX(read)} x2={toX(read)} y1={plot.top} y2={plot.bottom} />}
       </svg>
     </figure>
   );

@@ -65,19 +65,19 @@ function Shown({ view }: { readonly view: ComparisonView }) {
   );
 }
 
-/** Worst group and overall side by side: an average must not be quoted where the worst group was meant. */
+/** The weakest group and overall side by side: an average must not be quoted where the weakest group was meant. */
 function Figures({ comparison: { worstGroup, worstClass, overall, flipped, findings, images } }: { readonly comparison: Comparison }) {
   return (
     <dl class="figures">
       {worstGroup && (
-        <Figure title="Worst group" change={{ before: worstGroup.before.accuracy, after: worstGroup.after.accuracy, interval: worstGroup.interval }}>
+        <Figure title="Weakest group" change={{ before: worstGroup.before.accuracy, after: worstGroup.after.accuracy, interval: worstGroup.interval }}>
           was {groupInWords(worstGroup.before, findings)}, is {groupInWords(worstGroup.after, findings)} ({counted(worstGroup.after.n, 'image')})
         </Figure>
       )}
       <Figure title="Overall" change={overall}>
         {counted(images, 'image')}
       </Figure>
-      <Figure title="Worst class" change={{ before: worstClass.before.accuracy, after: worstClass.after.accuracy, interval: worstClass.interval }}>
+      <Figure title="Weakest class" change={{ before: worstClass.before.accuracy, after: worstClass.after.accuracy, interval: worstClass.interval }}>
         was “{shown(worstClass.before.label)}”, is “{shown(worstClass.after.label)}” ({counted(worstClass.after.n, 'image')})
       </Figure>
       <div class="figure">

@@ -53,15 +53,11 @@ function Shown({ view, table, overview, first }: ShownProps) {
           <bdi>{shown(view.name.split(/[/\\]/).at(-1) ?? '', 120)}</bdi>
         </h1>
         <p class={right ? 'image-verdict right' : 'image-verdict wrong'}>
-          <span class={`codicon codicon-${right ? 'pass' : 'error'}`} aria-hidden="true" /> {right ? 'Right: ' : 'Wrong: '}
-          {'predicted '}
-          <b>
-            <bdi>{shown(view.predicted)}</bdi>
-          </b>
-          {', labelled '}
-          <b>
-            <bdi>{shown(view.label)}</bdi>
-          </b>
+          <span class={`codicon codicon-${right ? 'pass' : 'error'}`} aria-hidden="true" />
+          <span>
+            {right ? 'Right: predicted ' : 'Wrong: predicted '}
+            <bdi class="strong">{shown(view.predicted)}</bdi>, labelled <bdi class="strong">{shown(view.label)}</bdi>
+          </span>
         </p>
         <span class="row image-tools">
           <Button look="icon" icon="screen-full" label="Fit the image into the panel" pressed={fit} onClick={() => setFit(true)} />

@@ -29,8 +29,7 @@ export function Stage({ view, regions, active, masked, fit, onActive, onToggle }
 
   const scale = fit ? Math.max(0, Math.min((room.width - 2 * margin) / view.width, (room.height - 2 * margin) / view.height)) : 1;
   const [width, height] = [Math.round(view.width * scale), Math.round(view.height * scale)];
-  // What is active is drawn last, on top of the boxes that overlap it.
-  const ordered = [...regions].sort((a, b) => Number(a.id === active) - Number(b.id === active));
+  const marked = regions.find(({ id }) => id === active);
   return (
     <div class="stage" ref={box} tabIndex={fit ? -1 : 0}>
       {url === null || view.width === 0 ? (
@@ -47,9 +46,24 @@ export function Stage({ view, regions, active, masked, fit, onActive, onToggle }
                 <rect class="stage-mask-line" width="2" height="8" />
               </pattern>
             </defs>
-            {ordered.map((region) => (
-              <Box key={region.id} region={region} scale={scale} active={region.id === active} masked={masked.has(region.id)} onActive={onActive} onToggle={onToggle} />
+            {regions.map((region) => (
+              <g
+                key={region.id}
+                class={region.flaggedRank === null ? 'stage-box' : 'stage-box flagged'}
+                onPointerEnter={() => onActive(region.id)}
+                onPointerLeave={() => onActive(null)}
+                onClick={() => onToggle(region.id)}
+              >
+                <title>{`${region.place}: ${region.name}${masked.has(region.id) ? ', masked' : ''}. Click to ${masked.has(region.id) ? 'show' : 'mask'} it.`}</title>
+                <Box region={region} scale={scale} fill={masked.has(region.id) ? 'url(#masked)' : 'transparent'} />
+              </g>
             ))}
+            {marked && (
+              // On top of the boxes that overlap it; the pointer goes through it.
+              <g class="stage-active" key="active">
+                <Box region={marked} scale={scale} fill="none" />
+              </g>
+            )}
           </svg>
         </div>
       )}
@@ -57,29 +71,21 @@ export function Stage({ view, regions, active, masked, fit, onActive, onToggle }
   );
 }
 
-interface BoxProps extends Pick<StageProps, 'onActive' | 'onToggle'> {
-  readonly region: Region;
-  readonly scale: number;
-  readonly active: boolean;
-  readonly masked: boolean;
-}
-
-function Box({ region, scale, active, masked, onActive, onToggle }: BoxProps) {
-  const { id, place, name, flaggedRank } = region;
-  const [x, y, width, height] = region.box.map((value) => value * scale) as [number, number, number, number];
+function Box({ region, scale, fill }: { readonly region: Region; readonly scale: number; readonly fill: string }) {
+  const { place, box } = region;
+  const [x, y, width, height] = box.map((value) => value * scale) as [number, number, number, number];
   // The line lies inside its box: boxes that touch stay apart, and none is cut off at the image's border.
   const frame = { x: x + 2, y: y + 2, width: Math.max(1, width - 4), height: Math.max(1, height - 4) };
   return (
-    <g class={`stage-box${active ? ' active' : ''}${flaggedRank === null ? '' : ' flagged'}`} onPointerEnter={() => onActive(id)} onPointerLeave={() => onActive(null)} onClick={() => onToggle(id)}>
-      <title>{`${place}: ${name}${masked ? ', masked' : ''}. Click to ${masked ? 'show' : 'mask'} it.`}</title>
-      <rect class="stage-hit" {...frame} fill={masked ? 'url(#masked)' : 'transparent'} />
+    <>
+      <rect {...frame} fill={fill} />
       <rect class="stage-outer" {...frame} />
       <rect class="stage-inner" {...frame} />
       <rect class="stage-plate" x={frame.x} y={frame.y} width={8 + 7 * String(place).length} height="16" />
       <text x={frame.x + 4} y={frame.y + 12}>
         {place}
       </text>
-    </g>
+    </>
   );
 }
 

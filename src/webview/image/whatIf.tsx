@@ -66,10 +66,10 @@ function Answer({ answer, label, classes }: { readonly answer: WhatIf; readonly 
               <span class="spoken">Bars</span>
             </th>
             <th scope="col" class="number">
-              Before
+              <Key class="score-before" /> Before
             </th>
             <th scope="col" class="number">
-              After
+              <Key class="score-after" /> After
             </th>
           </tr>
         </thead>
@@ -95,3 +95,9 @@ function Answer({ answer, label, classes }: { readonly answer: WhatIf; readonly 
     </>
   );
 }
+
+const Key = (look: { readonly class: string }) => (
+  <svg class="scores-key" aria-hidden="true">
+    <rect {...look} width="14" height="8" />
+  </svg>
+);

@@ -15,7 +15,7 @@ export interface TrainingCurves {
 export function curvesOf(lines: readonly MetricsLine[]): TrainingCurves {
   const steps = lines.filter((line) => line.type === 'step');
   const epochs = lines.filter((line) => line.type === 'epoch');
-  const weakest = epochs.some(({ worstGroup }) => worstGroup.feature !== null) ? 'worst group' : 'worst class';
+  const weakest = epochs.some(({ worstGroup }) => worstGroup.feature !== null) ? 'weakest group' : 'weakest class';
   const ofEpochs = (name: string, value: (line: (typeof epochs)[number]) => number): Curve => ({ name, x: epochs.map(({ epoch }) => epoch), y: epochs.map(value), marks: true });
   const ofSteps = (name: string, value: (line: (typeof steps)[number]) => number): Curve => ({ name, x: steps.map(({ step }) => step), y: steps.map(value) });
   const regionAware = steps.some(({ region, alignment }) => region !== 0 || alignment !== 0);

@@ -72,7 +72,7 @@ function Head({ training, live }: { readonly training: Training; readonly live: 
         {(run.state === 'interrupted' || run.state === 'failed') && <ActionButton actions={actions} look="primary" icon="debug-continue" name="Resume" act={(api) => api.resumeRun({})} />}
         {run.state === 'complete' && <ActionButton actions={actions} look="primary" icon="diff" name="Open comparison" act={(api) => api.openComparison({})} />}
         {run.state === 'failed' && <ActionButton actions={actions} icon="output" name="Show log" act={(api) => api.showLog({})} />}
-        <span class="muted">{patienceInWords(training.lines, config.training.earlyStopping)}</span>
+        {running && <span class="muted">{patienceInWords(training.lines, config.training.earlyStopping)}</span>}
       </div>
       {actions.error && <Failure error={actions.error} />}
     </header>
@@ -111,9 +111,9 @@ function Figures({ training: { lines } }: { readonly training: Training }) {
   );
   return (
     <dl class="figures">
-      {figure('Worst group now', last, last.worstGroup.accuracy, groupInWords(last))}
-      {best && figure('Worst group at best', best, best.worstGroup.accuracy, groupInWords(best))}
-      {figure('Worst group before', first, first.worstGroup.accuracy, groupInWords(first))}
+      {figure('Weakest group now', last, last.worstGroup.accuracy, groupInWords(last))}
+      {best && figure('Weakest group at best', best, best.worstGroup.accuracy, groupInWords(best))}
+      {figure('Weakest group before', first, first.worstGroup.accuracy, groupInWords(first))}
       {figure('Overall now', last, last.overall, `it was ${percent(first.overall)} before`)}
     </dl>
   );
@@ -138,7 +138,7 @@ function EpochTable({ epochs }: { readonly epochs: readonly EpochMetrics[] }) {
       <table class="training-epochs">
         <thead>
           <tr>
-            {['Epoch', 'Step', 'Validation loss', 'Overall', 'Worst group'].map((name) => (
+            {['Epoch', 'Step', 'Validation loss', 'Overall', 'Weakest group'].map((name) => (
               <th key={name} scope="col" class="number">
                 {name}
               </th>

@@ -29,7 +29,7 @@ export function patienceInWords(lines: readonly MetricsLine[], earlyStopping: Co
   const [last, best] = [epochs.at(-1), epochs.findLast((line) => line.best)];
   if (!earlyStopping || !last || !best) return '';
   const waited = last.epoch - best.epoch;
-  const measure = { 'worst-group': 'worst group', loss: 'validation loss' }[earlyStopping.metric];
+  const measure = { 'worst-group': 'weakest group', loss: 'validation loss' }[earlyStopping.metric];
   if (waited === 0) return `Epoch ${best.epoch} is the best so far by ${measure}.`;
   return `Best by ${measure}: epoch ${best.epoch}, ${counted(waited, 'epoch')} ago; early stopping waits for ${earlyStopping.patience}.`;
 }
