@@ -68,7 +68,8 @@ async function ranked(problem: DetectionProblem, score: (cluster: ClusterScores)
 /** The four methods share the clusters: they are the dear part. */
 const known = new WeakMap<Float32Array, ReturnType<typeof clusterRegions>>();
 
-function clusteringOf({ regions, regionImage, dim, classes, seed }: DetectionProblem): ReturnType<typeof clusterRegions> {
+/** The clusters of a problem, made once. */
+export function clusteringOf({ regions, regionImage, dim, classes, seed }: DetectionProblem): ReturnType<typeof clusterRegions> {
   const there = known.get(regions);
   if (there) return there;
   const clustering = clusterRegions(regions, regionImage.length, dim, { min: 2 * classes, max: 5 * classes, seed, memoryBudget });
