@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -45,8 +46,9 @@ interface Problem {
 const problems = (file: string) => (fake.diagnostics[0]?.entries.get(Uri.file(join(root, file)).toString()) ?? []) as Problem[];
 /** Waits until the problems of a file are as many as said. */
 const expectProblems = (file: string, count: number) => vi.waitFor(() => expect(problems(file)).toHaveLength(count));
+/** Lets reads of files that are under way end, and what follows from them. */
 const settled = async () => {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 20; i++) await stat(root);
 };
 
 describe('the Problems view', () => {
@@ -85,7 +87,7 @@ describe('the Problems view', () => {
     const newer = aRun({ ...run, folder: join(root, '.ravl/runs/two'), created: '2026-02-01T00:00:00.000Z' });
     const others = [
       aRun({ ...newer, folder: '/a', state: 'running', created: '2026-03-01T00:00:00.000Z' }), aRun({ ...newer, folder: '/b', kind: 'mitigate', created: '2026-03-01T00:00:00.000Z' }),
-      aRun({ ...newer, folder: '/c', checkpoint: 'another', created: '2026-03-01T00:00:00.000Z' }), aRun({ ...newer, folder: '/d', baseDir: '/gone', created: '2026-03-01T00:00:00.000Z' }),
+      aRun({ ...newer, folder: '/c', checkpoint: 'another', created: '2026-03-01T00:00:00.000Z' }), aRun({ ...newer, folder: '/e', validation: 'other.csv', created: '2026-03-01T00:00:00.000Z' }), aRun({ ...newer, folder: '/d', baseDir: '/gone', created: '2026-03-01T00:00:00.000Z' }),
     ];
     world.runs.all = [...others, newer, run];
     start();
@@ -170,6 +172,10 @@ describe('an open table', () => {
   it('shows nothing while it is edited, nor on lines that name another image', async () => {
     const { document, editor } = open();
     start();
+    await expectLines(editor, [1, 3]);
+    document.edit(new Range(0, 0, 0, 0), '#');
+    await expectLines(editor, []);
+    await document.save();
     await expectLines(editor, [1, 3]);
     document.edit(new Range(0, 0, 0, 0), 'added,line\n');
     await expectLines(editor, []);

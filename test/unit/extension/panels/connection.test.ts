@@ -126,6 +126,7 @@ describe('the wire to a panel', () => {
     request(0, 'start');
     request(1, 'wait');
     await answer(0);
+    await settled();
     wire.end();
     expect(aborted).toEqual(['script gone']);
     expect(wire.connection).toBeUndefined();
