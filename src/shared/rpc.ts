@@ -16,7 +16,7 @@ export interface Method<P extends z.ZodType = z.ZodType, R = unknown> {
 export type Api = Readonly<Record<string, Method>>;
 type Params<M extends Method> = z.input<M['params']>;
 type Given<M extends Method> = z.output<M['params']>;
-type Result<M extends Method> = NonNullable<M['result']>;
+type Result<M extends Method> = Exclude<M['result'], undefined>;
 
 /** A method of an API: `method(z.strictObject({…})).returns<Thing>()`. */
 export const method = <P extends z.ZodType>(params: P) => ({ returns: <R>(): Method<P, R> => ({ params }) });

@@ -101,8 +101,7 @@ export function openViewer({ cacheBytes, report }: ViewerOptions): Viewer {
       const analysis = await analysisOf(folder);
       return misledRows(analysis, await imagesOf(analysis));
     },
-    // The shape of an answer that is not there yet is null.
-    comparison: (() => comparisonView(folder)) as Handlers<ViewerQueries>['comparison'],
+    comparison: () => comparisonView(folder),
     async flippedThumbnails({ flip, from, count }, signal) {
       const images = (await readComparison(folder))?.flipped[flip].images.map(({ image }) => image) ?? [];
       const { config, baseDir } = await comparedData(folder);
