@@ -2,7 +2,8 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { shown } from '../../shared/words';
 import type { Context } from '../context';
-import { topInWords } from '../runs/runWords';
+import { RavlError } from '../../shared/errors';
+import { iconless, topInWords } from '../runs/runWords';
 import { type RunTarget, pickRun } from './pickRun';
 
 interface Choice extends vscode.QuickPickItem {
@@ -30,13 +31,13 @@ export async function exportReport({ runs, viewer }: Pick<Context, 'runs' | 'vie
   if (!choice) return;
   if (choice.format) return exportMembers(viewer, run.folder, run.baseDir, choice.format);
   const to = await vscode.window.showSaveDialog({ defaultUri: vscode.Uri.file(join(run.baseDir, `${basename(run.folder)}-${choice.file!}`)) });
-  if (to) await vscode.workspace.fs.copy(vscode.Uri.file(join(run.folder, choice.file!)), to, { overwrite: true });
+  if (to) await written(to, () => vscode.workspace.fs.copy(vscode.Uri.file(join(run.folder, choice.file!)), to, { overwrite: true }));
 }
 
 async function exportMembers(viewer: Context['viewer'], folder: string, baseDir: string, format: 'csv' | 'json'): Promise<void> {
   const { findings } = await viewer.view(folder, 'overview', {});
   const items = findings.map(({ cluster, name, rank, support }) => ({
-    label: name.slice(0, 3).map((word) => shown(word, 30)).join(', ') || vscode.l10n.t('cluster {0}', cluster),
+    label: iconless(name.slice(0, 3).map((word) => shown(word, 30)).join(', ')) || vscode.l10n.t('cluster {0}', cluster),
     description: rank === null ? vscode.l10n.t('pruned') : `#${rank}`,
     detail: vscode.l10n.t('in {0} images', support),
     cluster,
@@ -45,5 +46,14 @@ async function exportMembers(viewer: Context['viewer'], folder: string, baseDir:
   if (!picked) return;
   const { name, text } = await viewer.view(folder, 'exportMembers', { cluster: picked.cluster, format });
   const to = await vscode.window.showSaveDialog({ defaultUri: vscode.Uri.file(join(baseDir, basename(name))) });
-  if (to) await vscode.workspace.fs.writeFile(to, new TextEncoder().encode(text));
+  if (to) await written(to, () => vscode.workspace.fs.writeFile(to, new TextEncoder().encode(text)));
+}
+
+async function written(to: vscode.Uri, write: () => Thenable<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    const why = shown(error instanceof Error ? error.message : String(error), 200);
+    throw new RavlError('report-not-exported', vscode.l10n.t('{0} cannot be written: {1}.', vscode.workspace.asRelativePath(to), why), vscode.l10n.t('Choose another place, or run again if a file of the run is missing.'));
+  }
 }

@@ -6,7 +6,7 @@ import type { Context, Job } from '../context';
 import { RavlError } from '../../shared/errors';
 import { ActionableError } from '../messages';
 import { commands } from '../names';
-import { jobInWords, kindInWords, progressInWords, stateInWords, timeInWords, topInWords, worstGroupInWords } from '../runs/runWords';
+import { iconless, jobInWords, kindInWords, progressInWords, stateInWords, timeInWords, topInWords, worstGroupInWords } from '../runs/runWords';
 
 /** What a command on runs was called with: a row of the view or { folder }; undefined in the palette. */
 export type RunTarget = { readonly folder?: string; readonly job?: Job | undefined } | undefined;
@@ -25,9 +25,9 @@ export async function fittingRuns(runs: Context['runs'], fits: (run: RunSummary)
 }
 
 export const runItem = (run: RunSummary): vscode.QuickPickItem & { run: RunSummary } => ({
-  label: `${kindInWords(run.kind)}: ${shown(basename(run.checkpoint))}`,
+  label: `${kindInWords(run.kind)}: ${iconless(shown(basename(run.checkpoint)))}`,
   description: [timeInWords(run.created), ...(run.state === 'complete' ? [] : [stateInWords(run)])].join(', '),
-  detail: [topInWords(run), worstGroupInWords(run)].filter((fact) => fact !== null).join(', '),
+  detail: iconless([topInWords(run), worstGroupInWords(run)].filter((fact) => fact !== null).join(', ')),
   run,
 });
 
@@ -37,7 +37,7 @@ export async function pickJob(jobs: Context['jobs'], target: RunTarget, placeHol
   const active = target === undefined ? jobs.active.filter(fits) : named && fits(named) && jobs.active.includes(named) ? [named] : [];
   if (active.length === 0) throw new RavlError('run-not-active', vscode.l10n.t('Nothing of that kind runs in this window.'), '');
   if (active.length === 1) return active[0];
-  const items = active.map((job) => ({ label: `${jobInWords(job.spec)}: ${shown(job.spec.title)}`, description: progressInWords(job), job }));
+  const items = active.map((job) => ({ label: `${jobInWords(job.spec)}: ${iconless(shown(job.spec.title))}`, description: iconless(progressInWords(job)), job }));
   return (await vscode.window.showQuickPick(items, { title: 'RaVL', placeHolder }))?.job;
 }
 

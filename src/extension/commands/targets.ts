@@ -4,6 +4,7 @@ import type { CheckpointConfig } from '../../shared/config';
 import { RavlError } from '../../shared/errors';
 import { ActionableError } from '../messages';
 import { commands } from '../names';
+import { iconless } from '../runs/runWords';
 import { type WorkspaceFiles, isConfig } from '../workspaceFiles';
 import { type ReadConfig, readConfigQuietly } from './readConfig';
 
@@ -21,7 +22,7 @@ export async function chooseConfig(files: WorkspaceFiles, target: Target): Promi
   const configs = await files.configs();
   if (configs.length === 0) throw noConfig();
   if (configs.length === 1) return configs[0];
-  const items = configs.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }));
+  const items = configs.map((uri) => ({ label: iconless(vscode.workspace.asRelativePath(uri)), uri }));
   return (await vscode.window.showQuickPick(items, { title: vscode.l10n.t('RaVL'), placeHolder: vscode.l10n.t('Which config?') }))?.uri;
 }
 

@@ -5,6 +5,9 @@ import type { RunSummary } from '../../shared/runSummary';
 import { shown } from '../../shared/words';
 import type { Job, JobSpec } from '../context';
 
+/** Text for a place in which the editor draws icons: quick picks and the status bar. */
+export const iconless = (text: string): string => text.replaceAll('$(', '\\$(');
+
 /** What a run did, for a row. */
 export function kindInWords(kind: RunSummary['kind']): string {
   if (kind === 'analyze') return vscode.l10n.t('Analysis');

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { shown } from '../../shared/words';
 import type { Context, Job } from '../context';
 import { commands, contextKeys } from '../names';
-import { jobInWords, progressInWords } from './runWords';
+import { iconless, jobInWords, progressInWords } from './runWords';
 
 export interface StatusItem extends vscode.Disposable {
   /** The person has looked at the log: a failure need not be shown any longer. */
@@ -43,7 +43,7 @@ export function createStatusItem({ jobs }: Pick<Context, 'jobs'>): StatusItem {
 
 function show(item: vscode.StatusBarItem, job: Job, others: number): void {
   const words = progressInWords(job);
-  item.text = `$(sync~spin) RaVL: ${words}`;
+  item.text = `$(sync~spin) RaVL: ${iconless(words)}`;
   item.tooltip = [`${jobInWords(job.spec)}: ${shown(job.spec.title, 100)}`, ...(others > 0 ? [vscode.l10n.t('{0} more wait or run', others)] : [])].join('\n');
   item.command = job.run ? { command: commands.openRun, title: vscode.l10n.t('Open Run'), arguments: [{ folder: job.run.folder }] } : commands.showLog;
   item.backgroundColor = undefined;

@@ -42,13 +42,13 @@ describe('Analyze', () => {
   it('of a checkpoint that no config names makes one first, and starts nothing where that is given up', async () => {
     world.write('clip/model.onnx');
     await world.start();
-    let made: unknown;
-    fake.builtIn.set(commands.createConfig, () => made);
+    const made: unknown[] = [];
+    fake.builtIn.set(commands.createConfig, () => made[0]);
     await world.command(commands.analyze, world.uri('clip'));
     expect(fake.executed.at(-1)).toMatchObject({ command: commands.createConfig, args: [{ path: world.path('clip') }] });
     expect(started()).toEqual([]);
     world.write('ravl.yaml', aConfig);
-    made = world.uri('ravl.yaml');
+    made.push(world.uri('ravl.yaml'));
     await world.command(commands.analyze, world.uri('clip'));
     expect(started()).toEqual([['analyze', 'clip', world.root]]);
   });
