@@ -24,7 +24,8 @@ export interface Inks {
   readonly outline: number;
 }
 
-const opacities = { plain: 220, beside: 110, dimmed: 40, full: 256 } as const;
+/** Of 256. */
+const opacities = { plain: 256, beside: 110, dimmed: 40 } as const;
 
 /** Paints all points over the ground. `pixels` are those of an ImageData, `ratio` device pixels a CSS pixel. */
 export function paintPoints(pixels: Uint32Array, size: Size, ratio: number, view: View, points: Points, inks: Inks): void {
@@ -34,8 +35,8 @@ export function paintPoints(pixels: Uint32Array, size: Size, ratio: number, view
   const scale = scaleOf(view, size) * ratio;
   const [left, top] = [width / 2 - view.x * scale, height / 2 - view.y * scale];
   const radius = Math.max(1, radiusOf(x.length, view.zoom) * ratio);
-  const stamps = stampsOf(radius);
-  const large = { inner: stampsOf(radius * 1.3), outer: stampsOf(radius * 1.3 + Math.max(1, ratio)) };
+  const stamps = stampsOf(radius, width);
+  const large = { inner: stampsOf(radius * 1.3, width), outer: stampsOf(radius * 1.3 + Math.max(1, ratio), width) };
 
   // What matters most is painted last: first the dimmed, then the rest, then the highlighted ones.
   for (const layer of layersOf(selected, highlighted)) {
@@ -67,14 +68,18 @@ function layersOf(selected: Uint8Array | null, highlighted: Uint8Array | null) {
     ...(selected ? [{ selected: false, highlighted: false, opacity: opacities.dimmed }] : []),
     { selected: true, highlighted: false, opacity: selected ? opacities.plain : plain },
     ...(selected && highlighted ? [{ selected: false, highlighted: true, opacity: opacities.beside }] : []),
-    ...(highlighted ? [{ selected: true, highlighted: true, opacity: opacities.full }] : []),
+    ...(highlighted ? [{ selected: true, highlighted: true, opacity: opacities.plain }] : []),
   ];
 }
 
-/** A shape as the share of each pixel that it covers, 0..255, in a square of `side` pixels. */
+/** A shape as the pixels that it covers: where they lie from its middle, and how much of each, 1..256. */
 interface Stamp {
-  readonly side: number;
-  readonly cover: Uint8Array;
+  readonly reach: number;
+  readonly x: Int32Array;
+  readonly y: Int32Array;
+  /** The same as one step in an image as wide as the one that is painted. */
+  readonly step: Int32Array;
+  readonly cover: Int32Array;
 }
 
 /** Circle, square, diamond, triangle, plus, triangle downwards, each in a circle of radius 1 or little more. */
@@ -88,35 +93,36 @@ const shapeTests: readonly ((x: number, y: number) => boolean)[] = [
 ];
 export const shapeCount = shapeTests.length;
 
-function stampsOf(radius: number): readonly Stamp[] {
-  const side = 2 * Math.ceil(radius * 1.25) + 1;
-  const middle = side / 2;
-  const samples = [1, 3, 5, 7].map((eighth) => eighth / 8);
+function stampsOf(radius: number, imageWidth: number): readonly Stamp[] {
+  const reach = Math.ceil(radius * 1.25);
+  const samples = [-3, -1, 1, 3].map((eighth) => eighth / 8);
+  const places = Array.from({ length: 2 * reach + 1 }, (_, i) => i - reach);
   return shapeTests.map((covers) => {
-    const cover = Uint8Array.from({ length: side * side }, (_, at) => {
-      const [column, row] = [at % side, Math.floor(at / side)];
-      const covered = samples.flatMap((dy) => samples.filter((dx) => covers((column + dx - middle) / radius, (row + dy - middle) / radius)));
-      return (covered.length * 255) / 16;
-    });
-    return { side, cover };
+    const share = (x: number, y: number) => samples.flatMap((dy) => samples.filter((dx) => covers((x + dx) / radius, (y + dy) / radius))).length * 16;
+    const covered = places.flatMap((y) => places.map((x) => ({ x, y, cover: share(x, y) }))).filter(({ cover }) => cover > 0);
+    const column = (of: (pixel: (typeof covered)[number]) => number) => Int32Array.from(covered, of);
+    return { reach, x: column(({ x }) => x), y: column(({ y }) => y), step: column(({ x, y }) => y * imageWidth + x), cover: column(({ cover }) => cover) };
   });
 }
 
-function stamp(pixels: Uint32Array, width: number, height: number, { side, cover }: Stamp, x: number, y: number, ink: number, opacity: number): void {
-  const [startX, startY] = [Math.round(x - side / 2), Math.round(y - side / 2)];
-  const [firstColumn, lastColumn] = [Math.max(0, -startX), Math.min(side, width - startX)];
-  const [firstRow, lastRow] = [Math.max(0, -startY), Math.min(side, height - startY)];
+function stamp(pixels: Uint32Array, width: number, height: number, { reach, x, y, step, cover }: Stamp, atX: number, atY: number, ink: number, opacity: number): void {
+  const [column, row] = [Math.floor(atX), Math.floor(atY)];
+  const middle = row * width + column;
+  const inside = column >= reach && row >= reach && column + reach < width && row + reach < height;
+  const solid = (0xff000000 | ink) >>> 0;
   const [redBlue, green] = [ink & 0xff00ff, ink & 0x00ff00];
-  for (let row = firstRow; row < lastRow; row++) {
-    const line = (startY + row) * width + startX;
-    for (let column = firstColumn; column < lastColumn; column++) {
-      const share = ((cover[row * side + column]! + 1) * opacity) >> 8;
-      if (share === 0) continue;
-      const under = pixels[line + column]!;
-      // Two channels at a time: red and blue lie far enough apart in one number.
-      const mixedRedBlue = ((Math.imul(redBlue, share) + Math.imul(under & 0xff00ff, 256 - share)) >>> 8) & 0xff00ff;
-      const mixedGreen = ((Math.imul(green, share) + Math.imul(under & 0x00ff00, 256 - share)) >>> 8) & 0x00ff00;
-      pixels[line + column] = (0xff000000 | mixedRedBlue | mixedGreen) >>> 0;
+  for (let k = 0; k < step.length; k++) {
+    if (!inside && !(column + x[k]! >= 0 && column + x[k]! < width && row + y[k]! >= 0 && row + y[k]! < height)) continue;
+    const share = (cover[k]! * opacity) >> 8;
+    const place = middle + step[k]!;
+    if (share >= 256) {
+      pixels[place] = solid;
+      continue;
     }
+    const under = pixels[place]!;
+    // Two channels at a time: red and blue lie far enough apart in one number.
+    const mixedRedBlue = ((Math.imul(redBlue, share) + Math.imul(under & 0xff00ff, 256 - share)) >>> 8) & 0xff00ff;
+    const mixedGreen = ((Math.imul(green, share) + Math.imul(under & 0x00ff00, 256 - share)) >>> 8) & 0x00ff00;
+    pixels[place] = (0xff000000 | mixedRedBlue | mixedGreen) >>> 0;
   }
 }
