@@ -9,7 +9,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { openViewer } from '../../src/engine/viewer/viewer';
 import { connectPanel } from '../../src/extension/panels/connection';
 import { panelHtml } from '../../src/extension/panels/html';
-import { panelActions, panelApi, panelEvents, type PanelApi, type PanelStart } from '../../src/shared/panelApi';
+import { panelActions, panelApi, type panelEvents, type PanelApi, type PanelStart } from '../../src/shared/panelApi';
 import { eventSender, serve, type EventSender, type Handlers } from '../../src/shared/rpc';
 import { runQueries } from '../../src/shared/runQueries';
 import { EventEmitter, Uri } from '../fixtures/fakeVscodeTypes';

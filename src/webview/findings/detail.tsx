@@ -139,14 +139,15 @@ function Actions({ finding, rows }: { readonly finding: FindingSummary; readonly
         <Button look="primary" icon="wand" disabled={rank === null} title={whyNot} onClick={act(() => (rank === null ? Promise.resolve(false) : api.fixFinding({ rank })))}>
           Fix it
         </Button>
+        <span class="muted">Save</span>
         <Button icon="save" title="Save all members as a CSV file" onClick={act(() => api.saveMembers({ cluster, format: 'csv' }))}>
-          Members CSV
+          CSV
         </Button>
         <Button icon="json" title="Save all members as a JSON file" onClick={act(() => api.saveMembers({ cluster, format: 'json' }))}>
-          Members JSON
+          JSON
         </Button>
         <Button icon="graph" title="Save the bars below as an SVG file" onClick={act(saveChart)}>
-          Chart SVG
+          Chart
         </Button>
       </div>
       {error && <Failure error={error} />}

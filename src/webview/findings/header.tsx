@@ -23,9 +23,6 @@ export function FindingsHeader({ overview }: { readonly overview: Overview }) {
     <header class="findings-header">
       <div class="row">
         <h1 class="grow">{headline(findings)}</h1>
-        <Button icon="output" onClick={() => void api.showLog({})}>
-          Log
-        </Button>
         <Button icon="preview" onClick={() => void api.openReport({})}>
           Open report
         </Button>

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { verdictKinds } from '../../shared/verdicts';
+import type { verdictKinds } from '../../shared/verdicts';
 import { createStore, type Store } from '../store';
 
 export const columns = ['rank', 'name', 'attribute', 'gap', 'influence', 'support', 'qValue', 'flagged', 'verdict', 'lasso'] as const;

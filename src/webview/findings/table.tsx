@@ -24,14 +24,14 @@ const rowHeight = 24;
 const typingPause = 700;
 
 const headers: readonly { readonly column: Column; readonly text: string; readonly title: string; readonly number?: boolean }[] = [
+  { column: 'flagged', text: 'Flagged', title: 'Survives every rule and is significant' },
   { column: 'rank', text: '#', title: 'Rank: flagged first, then by gap', number: true },
   { column: 'name', text: 'In words', title: 'Words nearest to the regions' },
-  { column: 'attribute', text: 'Pulls towards', title: 'The class that gains most by the feature' },
+  { column: 'attribute', text: 'Towards', title: 'The class that it pulls towards: the one that gains most by the feature' },
   { column: 'gap', text: 'Gap', title: 'G_c: how much the feature moves accuracy, summed over the classes; with its 95% interval', number: true },
   { column: 'influence', text: 'Influence', title: 'H_c: the share of the mispredicted images whose error is traced to these regions', number: true },
   { column: 'support', text: 'Images', title: 'Images that have such a region', number: true },
   { column: 'qValue', text: 'q', title: 'p-value, adjusted for the number of clusters (Benjamini-Hochberg)', number: true },
-  { column: 'flagged', text: 'Flagged', title: 'Survives every rule and is significant' },
   { column: 'verdict', text: 'Verdict', title: 'What you think of it' },
 ];
 const lassoHeader = { column: 'lasso', text: 'In lasso', title: 'Regions of the cluster inside the lasso', number: true } as const;
@@ -93,9 +93,9 @@ export function FindingsTable({ overview, verdicts, regions, selected, store }: 
         <div role="rowgroup" class="grid-head">
           <div role="row" aria-rowindex={1} class="grid-row">
             {shownHeaders.map(({ column, text, title, number }) => (
-              <div key={column} role="columnheader" class={`${column} ${number ? 'number' : ''}`} aria-sort={sort.column !== column ? 'none' : sort.descending ? 'descending' : 'ascending'}>
+              <div key={column} role="columnheader" class={`column-${column} ${number ? 'number' : ''}`} aria-sort={sort.column !== column ? 'none' : sort.descending ? 'descending' : 'ascending'}>
                 <button type="button" title={title} onClick={() => sortBy(column)} onKeyDown={(event) => event.key === 'Enter' && event.stopPropagation()}>
-                  <span class="clip">{text}</span>
+                  {column === 'flagged' ? <span class="codicon codicon-warning" aria-label={text} /> : <span class="clip">{text}</span>}
                   {sort.column === column && <span class={`codicon codicon-${sort.descending ? 'arrow-down' : 'arrow-up'}`} aria-hidden="true" />}
                 </button>
               </div>
@@ -143,12 +143,12 @@ function Row({ finding, index, start, selected, verdict, inLasso, onSelect }: Ro
   const { rank, attribute, gap, gapInterval, influence, support, pValue, qValue } = finding;
   const name = nameOf(finding);
   const text = (column: Column, value: string, title = value) => (
-    <div role="gridcell" class={`${column} clip`} title={title}>
+    <div role="gridcell" class={`column-${column} clip`} title={title}>
       <bdi>{value}</bdi>
     </div>
   );
   const number = (column: Column, value: string, title?: string) => (
-    <div role="gridcell" class={`${column} number`} title={title}>
+    <div role="gridcell" class={`column-${column} number`} title={title}>
       {value}
     </div>
   );
@@ -162,16 +162,16 @@ function Row({ finding, index, start, selected, verdict, inLasso, onSelect }: Ro
       style={{ transform: `translateY(${start}px)` }}
       onClick={onSelect}
     >
+      <FlaggedCell finding={finding} />
       {number('rank', rank === null ? '' : String(rank))}
       {text('name', name, `${name} (cluster ${finding.cluster})`)}
       {text('attribute', attribute === null ? '–' : shown(attribute, 40))}
-      <div role="gridcell" class="gap number" title={`G_c ${decimal(gap)}, 95% interval ${decimalInterval(gapInterval)}`}>
-        {decimal(gap, 2)} <span class="interval muted">{decimalInterval(gapInterval)}</span>
+      <div role="gridcell" class="column-gap number" title={`G_c ${decimal(gap)}, 95% interval ${decimalInterval(gapInterval)}`}>
+        {decimal(gap, 2)} <span class="interval muted">{gapInterval && `${decimal(gapInterval[0], 2)}–${decimal(gapInterval[1], 2)}`}</span>
       </div>
       {number('influence', decimal(influence, 2))}
       {number('support', count(support))}
       {number('qValue', probability(qValue), `p ${probability(pValue)}, q ${probability(qValue)}`)}
-      <FlaggedCell finding={finding} />
       {text('verdict', verdict?.verdict ?? (verdict?.note ? 'note' : ''), verdict?.note ? shown(verdict.note, 300) : undefined)}
       {inLasso !== null && number('lasso', count(inLasso))}
     </div>
@@ -181,10 +181,9 @@ function Row({ finding, index, start, selected, verdict, inLasso, onSelect }: Ro
 function FlaggedCell({ finding: { flagged, rank, reasons } }: { readonly finding: FindingSummary }) {
   const why = reasons.map((reason) => shown(reason, 200)).join(' ');
   return (
-    <div role="gridcell" class="flagged clip" title={flagged ? 'Survives every rule and is significant' : why}>
+    <div role="gridcell" class="column-flagged clip" title={flagged ? 'Survives every rule and is significant' : why}>
       <span class={`codicon codicon-${flagged ? 'warning' : rank === null ? 'circle-slash' : 'dash'}`} aria-hidden="true" />
-      <span class="word">{flagged ? 'yes' : 'no'}</span>
-      {!flagged && <span class="spoken">: {why}</span>}
+      <span class="spoken">{flagged ? 'yes' : `no: ${why}`}</span>
     </div>
   );
 }
