@@ -8,12 +8,15 @@ import { runStates, type RunSummary } from './runSummary';
  * What the extension host asks of a worker process. One process does one job (analyze, fineTune, …) and ends; another, the
  * viewer, answers questions about runs on disk (`view`, `listRuns`) while the editor is open. All paths are absolute.
  */
+/** Longer than any system's. */
+const path = z.string().max(32_767);
+
 const work = {
   config: configSchema,
   /** Folder that the config's relative paths start from. */
-  baseDir: z.string(),
+  baseDir: path,
   /** Folder in which `.ravl` is made. */
-  root: z.string(),
+  root: path,
   skipUnreadable: z.boolean().default(false),
 };
 
@@ -30,7 +33,7 @@ const fineTuneParams = z.strictObject({
 const measureParams = {
   /** Data, classes, prompts and settings; left out, those of the run that is named. */
   config: configSchema.optional(),
-  baseDir: z.string(),
+  baseDir: path,
   /** The analysis whose findings make the groups: its id or folder. */
   run: z.string().optional(),
 };
@@ -43,20 +46,20 @@ export const workerApi = {
   /** Ends the training of the running `fineTune` after its step: the best epoch so far is validated, kept and compared. False where nothing trains. */
   finish: method(nothing).returns<boolean>(),
   plan: method(fineTuneParams).returns<Plan>(),
-  inspect: method(z.strictObject({ checkpoint: checkpointSchema, baseDir: z.string() })).returns<Inspection>(),
+  inspect: method(z.strictObject({ checkpoint: checkpointSchema, baseDir: path })).returns<Inspection>(),
   /** `named`: a checkpoint's path, or a run's id or folder; left out, the config's checkpoint. */
-  evaluate: method(z.strictObject({ ...measureParams, named: z.string().optional() })).returns<Evaluated>(),
+  evaluate: method(z.strictObject({ ...measureParams, named: path.optional() })).returns<Evaluated>(),
   /** Writes comparison.json and report.html into `out`. */
-  compare: method(z.strictObject({ ...measureParams, before: z.string(), after: z.string(), out: z.string() })).returns<Compared>(),
+  compare: method(z.strictObject({ ...measureParams, before: path, after: path, out: path })).returns<Compared>(),
   doctor: method(nothing).returns<Machine>(),
-  tableColumns: method(z.strictObject({ source: z.string() })).returns<readonly string[]>(),
+  tableColumns: method(z.strictObject({ source: path })).returns<readonly string[]>(),
   /** The label of every image of a table. */
-  tableLabels: method(z.strictObject({ source: z.string(), image: z.string(), label: z.string() })).returns<readonly string[]>(),
+  tableLabels: method(z.strictObject({ source: path, image: z.string(), label: z.string() })).returns<readonly string[]>(),
   /** The runs in `<root>/.ravl/runs`, newest first. */
-  listRuns: method(z.strictObject({ root: z.string() })).returns<readonly RunSummary[]>(),
-  deleteRun: method(z.strictObject({ folder: z.string() })).returns<boolean>(),
+  listRuns: method(z.strictObject({ root: path })).returns<readonly RunSummary[]>(),
+  deleteRun: method(z.strictObject({ folder: path })).returns<boolean>(),
   /** A query of runQueries.ts about the run (or comparison) in `folder`; its parameters are checked there. */
-  view: method(z.strictObject({ folder: z.string(), query: z.string(), params: z.unknown() })).returns<unknown>(),
+  view: method(z.strictObject({ folder: path, query: z.string().max(100), params: z.unknown() })).returns<unknown>(),
 };
 export type WorkerApi = typeof workerApi;
 
