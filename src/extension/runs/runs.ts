@@ -1,4 +1,4 @@
-import { dirname, join, normalize, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import type { RunSummary } from '../../shared/runSummary';
 import type { Context, Runs } from '../context';
@@ -59,7 +59,7 @@ export function createRuns({ viewer, jobs, log }: Pick<Context, 'viewer' | 'jobs
     get all() {
       return all;
     },
-    find: (folder) => all.find((run) => normalize(run.folder) === normalize(folder)),
+    find: (folder) => all.find((run) => resolve(run.folder) === resolve(folder)),
     refresh,
     onDidChange: changes.event,
     dispose: () => vscode.Disposable.from(...listeners, changes).dispose(),
