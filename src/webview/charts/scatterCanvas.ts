@@ -48,10 +48,8 @@ export function paintPoints(pixels: Uint32Array, size: Size, ratio: number, view
       if (!(atX > -50 && atY > -50 && atX < width + 50 && atY < height + 50)) continue;
       const shape = shapes ? shapes[i]! % shapeTests.length : 0;
       const ink = inks.palette[colour[i]!] ?? inks.outline;
-      if (layer.highlighted) {
-        stamp(pixels, width, height, large.outer[shape]!, atX, atY, inks.outline, layer.opacity);
-        stamp(pixels, width, height, large.inner[shape]!, atX, atY, ink, layer.opacity);
-      } else stamp(pixels, width, height, stamps[shape]!, atX, atY, ink, layer.opacity);
+      if (layer.outline) stamp(pixels, width, height, large.outer[shape]!, atX, atY, inks.outline, layer.opacity);
+      else stamp(pixels, width, height, (layer.highlighted ? large.inner : stamps)[shape]!, atX, atY, ink, layer.opacity);
     }
   }
 }
@@ -62,13 +60,21 @@ export function radiusOf(count: number, zoom: number): number {
   return Math.min(6, base * Math.max(1, Math.sqrt(zoom) * 0.8));
 }
 
-function layersOf(selected: Uint8Array | null, highlighted: Uint8Array | null) {
-  const plain = highlighted ? opacities.beside : opacities.plain;
+interface Layer {
+  readonly selected: boolean;
+  readonly highlighted: boolean;
+  readonly opacity: number;
+  readonly outline?: boolean;
+}
+
+/** The highlighted group is outlined as a whole, so that the outline of one point does not hide its neighbours. */
+function layersOf(selected: Uint8Array | null, highlighted: Uint8Array | null): Layer[] {
+  const raised = (layer: Omit<Layer, 'highlighted'>): Layer[] => [{ ...layer, highlighted: true, outline: true }, { ...layer, highlighted: true }];
   return [
     ...(selected ? [{ selected: false, highlighted: false, opacity: opacities.dimmed }] : []),
-    { selected: true, highlighted: false, opacity: selected ? opacities.plain : plain },
-    ...(selected && highlighted ? [{ selected: false, highlighted: true, opacity: opacities.beside }] : []),
-    ...(highlighted ? [{ selected: true, highlighted: true, opacity: opacities.plain }] : []),
+    { selected: true, highlighted: false, opacity: highlighted && !selected ? opacities.beside : opacities.plain },
+    ...(selected && highlighted ? raised({ selected: false, opacity: opacities.beside }) : []),
+    ...(highlighted ? raised({ selected: true, opacity: opacities.plain }) : []),
   ];
 }
 
