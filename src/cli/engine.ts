@@ -1,3 +1,4 @@
+import type { BenchmarkRequest, BenchmarkResult } from '../engine/benchmark/benchmark';
 import type { CheckpointDescription } from '../engine/checkpoint/describe';
 import type { AnalyzeRequest, AnalyzeResult } from '../engine/discovery/analyze';
 import type { CompareRequest, CompareResult, EvaluateRequest } from '../engine/evaluation/compareCheckpoints';
@@ -19,6 +20,8 @@ export interface Engine {
   /** Rejects as `analyze` does when `signal` stopped it. */
   fineTune(request: FineTuneRequest, report: Report, signal: AbortSignal): Promise<FineTuneResult>;
   planFineTune(request: FineTuneRequest, report: Report, signal: AbortSignal): Promise<FineTunePlan>;
+  /** Rejects with an AbortError when `signal` stopped it. */
+  benchmark(request: BenchmarkRequest, report: Report, signal: AbortSignal): Promise<BenchmarkResult>;
   inspect(checkpoint: CheckpointConfig, baseDir: string): Promise<CheckpointDescription>;
   doctor(): Promise<MachineReport>;
   /** The column names of a table; none for a folder with a folder per class. */

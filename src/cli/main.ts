@@ -10,6 +10,7 @@ const engine: Engine = {
   analyze: async (request, report, signal) => (await loaded(import('../engine/discovery/analyze'))).analyze(request, report, signal),
   fineTune: async (request, report, signal) => (await loaded(import('../engine/mitigation/fineTune'))).fineTune(request, report, signal),
   planFineTune: async (request, report, signal) => (await loaded(import('../engine/mitigation/plan'))).planFineTune(request, report, signal),
+  benchmark: async (request, report, signal) => (await loaded(import('../engine/benchmark/benchmark'))).benchmark(request, report, signal),
   inspect: async (config, baseDir) => {
     const [{ openCheckpoint }, { describeCheckpoint }] = await loaded(Promise.all([import('../engine/checkpoint/checkpoint'), import('../engine/checkpoint/describe')]));
     return describeCheckpoint(await openCheckpoint(config, baseDir));

