@@ -9,6 +9,7 @@ import { createPanels } from './panels/panels';
 import { createRuns } from './runs/runs';
 import { createRunsView } from './runs/runsView';
 import { createStatusItem } from './runs/statusItem';
+import { gpuFolder } from './setup/gpuPackages';
 import { registerSetup } from './setup/register';
 import { registerTasks } from './tasks/task';
 import { createLauncher } from './worker/launcher';
@@ -20,7 +21,7 @@ let jobs: Jobs | undefined;
 /** Wires the parts together. Nothing is read or started here: each part does so when it is asked for something. */
 export function activate(extension: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('RaVL', { log: true });
-  const launch = createLauncher(log, extension.extensionPath);
+  const launch = createLauncher(log, extension.extensionPath, gpuFolder(extension));
   const files = watchWorkspaceFiles();
   const viewer = createViewer(launch, log);
   jobs = createJobs((events) => launch({ events }));

@@ -3,12 +3,14 @@ import { createMessageConnection, IPCMessageReader, IPCMessageWriter } from 'vsc
 import { eventSender, messagesOnly, serve } from '../shared/rpc';
 import { workerApi, type workerEvents } from '../shared/workerApi';
 import { workerHandlers } from './handlers';
+import { preferPackages } from './packages';
 import { dieWithParent } from './parent';
 
 const log = (text: string) => void process.stderr.write(`${text}\n`);
 
 if (process.send) {
   dieWithParent();
+  preferPackages(process.env['RAVL_PACKAGES'], log);
   const connection = createMessageConnection(
     messagesOnly(new IPCMessageReader(process), () => log('The editor sent something that is no message.')),
     new IPCMessageWriter(process),

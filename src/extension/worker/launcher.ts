@@ -8,8 +8,11 @@ import { startWorker, type WorkerOptions, type WorkerProcess } from './workerPro
 /** Starts a worker on the Node.js of this machine, its lines in the log. Throws what finding that Node.js throws, `worker-not-started`, and `workspace-untrusted`. */
 export type Launch = (options?: Pick<WorkerOptions, 'args' | 'events' | 'unresponsive'>) => Promise<WorkerProcess>;
 
-/** @param extensionPath folder of the extension, in which dist/worker.js lies */
-export function createLauncher(log: vscode.LogOutputChannel, extensionPath: string): Launch {
+/**
+ * @param extensionPath folder of the extension, in which dist/worker.js lies
+ * @param packages folder of what Set Up GPU installed, which may not be there
+ */
+export function createLauncher(log: vscode.LogOutputChannel, extensionPath: string, packages: string): Launch {
   let found: { readonly setting: string; readonly node: Promise<FoundNode> } | null = null;
   const node = () => {
     const setting = readSettings().nodePath.trim();
@@ -23,6 +26,7 @@ export function createLauncher(log: vscode.LogOutputChannel, extensionPath: stri
   };
   return async (options = {}) => {
     requireTrust();
-    return startWorker({ ...options, node: await node(), file: join(extensionPath, 'dist', 'worker.js'), log: (line) => log.info(line) });
+    const chosen = await node();
+    return startWorker({ ...options, node: { ...chosen, env: { ...chosen.env, RAVL_PACKAGES: packages } }, file: join(extensionPath, 'dist', 'worker.js'), log: (line) => log.info(line) });
   };
 }
