@@ -64,6 +64,18 @@ describe('the Problems view', () => {
     expect(JSON.parse(problem!.code.target.query)).toEqual([{ folder: run.folder, rank: 1 }]);
   });
 
+  it('needs nobody to have opened the list of runs', async () => {
+    const listed = world.runs.all;
+    world.runs.all = [];
+    world.context.runs.refresh = async () => {
+      world.runs.all = listed;
+      world.runs.changed.fire();
+      return listed;
+    };
+    start();
+    await expectProblems('ravl.yaml', 1);
+  });
+
   it('tells misled rows on the lines of the table, 200 at most and the rest in one', async () => {
     world.answers.set('misledRows', () => misled(join(root, 'validation.csv'), Array.from({ length: 451 }, (_, i) => row(i + 2, `${i}.png`))));
     start();
