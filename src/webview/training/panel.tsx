@@ -11,8 +11,9 @@ import { ProgressRing } from '../controls';
 import { Failure } from '../failure';
 import { useEvent } from '../host';
 import { curvesOf } from './curves';
+import type { Training } from './lines';
 import './training.css';
-import { useTraining, type Training } from './useTraining';
+import { useTraining } from './useTraining';
 import { groupInWords, patienceInWords, stateInWords, warningsOf } from './words';
 
 /** A fine-tuning run as it goes: where it is, how it does, what to worry about, and what can be done. */

@@ -1,10 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { MetricsLine } from '../../shared/comparison';
 import type { RavlError } from '../../shared/errors';
 import type { TrainingView } from '../../shared/runQueries';
 import { problem, useHost } from '../host';
-
-export type Training = Omit<TrainingView, 'next'>;
+import { merged, type Training } from './lines';
 
 /** The run and all its lines so far. `again` asks for what was added; while an answer is awaited, any number of calls are one more question. */
 export function useTraining(): { readonly training: Training | null; readonly error: RavlError | null; again(): void } {
@@ -43,9 +41,4 @@ export function useTraining(): { readonly training: Training | null; readonly er
     return () => void (asking.current.gone = true);
   }, [again]);
   return { ...state, again };
-}
-
-/** The lines known with those that came: what stands from the place of the first new one on is replaced, as a resume cuts the log back. */
-export function merged(known: readonly MetricsLine[], { lines, next }: Pick<TrainingView, 'lines' | 'next'>): readonly MetricsLine[] {
-  return [...known.slice(0, next - lines.length), ...lines];
 }

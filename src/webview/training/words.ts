@@ -3,7 +3,7 @@ import type { Config } from '../../shared/config';
 import { count, counted } from '../../shared/format';
 import type { Live } from '../../shared/panelApi';
 import { shown } from '../../shared/words';
-import type { Training } from './useTraining';
+import type { Training } from './lines';
 
 /** Where the run is, in a sentence. */
 export function stateInWords({ run, lines, totalSteps }: Training, live: Live | null): string {
