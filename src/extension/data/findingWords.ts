@@ -7,7 +7,7 @@ import { nameOf, shown } from '../../shared/words';
 export function findingInWords(finding: FindingSummary): string {
   const { rank, attribute, gap, support } = finding;
   const numbers = vscode.l10n.t('G_c {0}, {1} images', decimal(gap, 2), count(support));
-  const what = attribute === null ? nameOf(finding) : vscode.l10n.t('{0} pulls towards {1}', nameOf(finding), shown(attribute, 40));
+  const what = attribute === null ? wordOf(finding) : vscode.l10n.t('{0} pulls towards {1}', wordOf(finding), shown(attribute, 40));
   const loses = finding.classes.reduce<FindingSummary['classes'][number] | null>((worst, row) => (row.weighted < (worst?.weighted ?? 0) ? row : worst), null);
   const head = vscode.l10n.t('Finding {0}: {1} ({2}).', String(rank), what, numbers);
   if (!loses || loses.presentAcc === null || loses.absentAcc === null) return head;
@@ -19,6 +19,9 @@ export const findingNames = (findings: readonly FindingSummary[], ranks: readonl
   ranks
     .map((rank) => {
       const finding = findings.find((each) => each.rank === rank);
-      return finding ? vscode.l10n.t('finding {0} ({1})', rank, nameOf(finding)) : vscode.l10n.t('finding {0}', rank);
+      return finding ? vscode.l10n.t('finding {0} ({1})', rank, wordOf(finding)) : vscode.l10n.t('finding {0}', rank);
     })
     .join(', ');
+
+/** The best word alone: a line has room for no more. */
+const wordOf = ({ name, cluster }: FindingSummary): string => nameOf({ name: name.slice(0, 1), cluster });
