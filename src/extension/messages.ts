@@ -18,7 +18,7 @@ export class ActionableError extends RavlError {
 }
 
 /** Wraps a command: whatever it throws is shown as one sentence with what to do, and the command comes to nothing. */
-export function guarded<A extends unknown[], R>(log: vscode.LogOutputChannel, work: (...args: A) => R): (...args: A) => Promise<Awaited<R> | undefined> {
+export function guarded<A extends unknown[], R>(log: vscode.LogOutputChannel, work: (...args: A) => R | Promise<R>): (...args: A) => Promise<R | undefined> {
   return async (...args) => {
     try {
       return await work(...args);

@@ -7,7 +7,7 @@ import { createStatusItem } from '../../../../src/extension/runs/statusItem';
 import { configSchema } from '../../../../src/shared/config';
 import type { RunSummary } from '../../../../src/shared/runSummary';
 import { aRun } from '../../../fixtures/fakeContext';
-import { EventEmitter, fake, MarkdownString, type ThemeIcon, type TreeItem } from '../../../fixtures/fakeVscode';
+import { EventEmitter, fake, type MarkdownString, type ThemeIcon, type TreeItem } from '../../../fixtures/fakeVscode';
 import { settled } from '../../../fixtures/fakeWorkers';
 
 beforeEach(() => fake.reset());

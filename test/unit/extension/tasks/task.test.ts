@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodes } from '../../../../src/shared/exitCodes';
 import { RavlError } from '../../../../src/shared/errors';
 import { aConfig, fakeExtension } from '../../../fixtures/fakeExtension';
-import { CustomExecution, fake, Task, TaskScope } from '../../../fixtures/fakeVscode';
+import { type CustomExecution, fake, Task, TaskScope } from '../../../fixtures/fakeVscode';
 import { settled } from '../../../fixtures/fakeWorkers';
 
 let world: ReturnType<typeof fakeExtension>;
@@ -20,7 +20,7 @@ async function execute(definition: Record<string, unknown>, scope: unknown = fak
     open(): void;
     close(): void;
     handleInput(text: string): void;
-    onDidWrite(listener: (text: string) => void): void;
+    onDidWrite(listener: (text: string) => unknown): void;
     onDidClose(listener: (code: number) => void): void;
   };
   const printed: string[] = [];
@@ -28,9 +28,13 @@ async function execute(definition: Record<string, unknown>, scope: unknown = fak
   terminal.onDidWrite((text) => printed.push(text));
   terminal.onDidClose((code) => exits.push(code));
   const started = world.workers.started.length;
+  const ready = new Promise<unknown>((resolve) => {
+    world.workers.onCall(resolve);
+    terminal.onDidClose(resolve);
+    terminal.onDidWrite((text) => text.includes('Waiting') && resolve(text));
+  });
   terminal.open();
-  // The config is read from disk.
-  for (let i = 0; i < 1000 && !world.workers.started[started]?.call && exits.length === 0 && world.jobs.active.every(({ state }) => state !== 'queued'); i++) await settled();
+  await ready;
   return {
     task, terminal, exits, worker: world.workers.started[started]!,
     lines: () => printed.join('').split('\r\n').slice(0, -1).map((line) => line.replace(/\x1b\[\d+m/g, '')),
