@@ -6,7 +6,8 @@ import { commands } from '../names';
 import { jobInWords } from '../runs/runWords';
 
 /** Tells the person how jobs go: the panel that follows a training, the panel with the answer, or what went wrong. */
-export function announceJobs({ jobs, panels, log }: Pick<Context, 'jobs' | 'panels' | 'log'>): vscode.Disposable {
+export function announceJobs(context: Pick<Context, 'jobs' | 'panels' | 'log'>): vscode.Disposable {
+  const { jobs, panels, log } = context;
   const followed = new Set<Job>();
   return jobs.onDidChange((job) => {
     if (job.spec.kind === 'fineTune' && job.run && job.state === 'running' && !followed.has(job)) {
@@ -18,7 +19,7 @@ export function announceJobs({ jobs, panels, log }: Pick<Context, 'jobs' | 'pane
       log.info(`${jobInWords(job.spec)} of ${job.spec.title}: ${job.state}.`);
     }
     if (job.state === 'complete') openAnswer(job, panels).catch((error: unknown) => showError(log, error));
-    if (job.state === 'failed') job.done.catch((error: unknown) => showFailure(log, job, error));
+    if (job.state === 'failed') job.done.catch((error: unknown) => showFailure(context, job, error));
   });
 }
 
@@ -30,12 +31,21 @@ async function openAnswer(job: Job, panels: Context['panels']): Promise<void> {
   else await panels.openComparison(result.run.folder);
 }
 
-async function showFailure(log: vscode.LogOutputChannel, job: Job, error: unknown): Promise<void> {
+async function showFailure({ jobs, log }: Pick<Context, 'jobs' | 'log'>, job: Job, error: unknown): Promise<void> {
   if (isCancellation(error)) return;
-  await showError(log, error, resumable(job, error) ? [resume(job.run!.folder)] : []);
+  const code = error instanceof RavlError ? error.code : '';
+  const { spec, run } = job;
+  const actions: Action[] = [];
+  // A death or a full disk can be gone on from; of a wrong input, the run that is there is of no use.
+  if (run && /^(worker|run|device)-|^runtime-out-of-memory$/.test(code)) {
+    actions.push({ title: vscode.l10n.t('Resume'), run: () => vscode.commands.executeCommand(commands.resumeRun, { folder: run.folder }) });
+  }
+  if ((spec.kind === 'fineTune' || spec.kind === 'plan') && needAnalysis.has(code)) {
+    const { config, baseDir, root } = spec.params;
+    actions.push({ title: vscode.l10n.t('Analyze'), run: () => jobs.start<'analyze'>({ kind: 'analyze', title: spec.title, params: { config, baseDir, root } }) });
+  }
+  await showError(log, error, actions);
 }
 
-/** A death or a full disk can be gone on from; of a wrong input, the run that is there is of no use. */
-const resumable = (job: Job, error: unknown): boolean => job.run !== null && error instanceof RavlError && /^(worker|run|device)-|^runtime-out-of-memory$/.test(error.code);
-
-const resume = (folder: string): Action => ({ title: vscode.l10n.t('Resume'), run: () => vscode.commands.executeCommand(commands.resumeRun, { folder }) });
+/** What another analysis mends: there is none, or none of the checkpoint and the data as they are now. */
+const needAnalysis = new Set(['mitigation-no-discovery', 'mitigation-other-checkpoint', 'mitigation-data-changed']);

@@ -64,8 +64,8 @@ export function worstGroupInWords({ worstGroup }: RunSummary): string | null {
   if (!worstGroup) return null;
   const { accuracy, before } = worstGroup;
   return before === null
-    ? vscode.l10n.t('worst group {0}', percentInWords(accuracy))
-    : vscode.l10n.t('worst group {0} → {1}', percentInWords(before), percentInWords(accuracy));
+    ? vscode.l10n.t('{0} worst group', percentInWords(accuracy))
+    : vscode.l10n.t('{0} → {1} worst group', percentInWords(before), percentInWords(accuracy));
 }
 
 /** When a run was made, in the time of the person. */

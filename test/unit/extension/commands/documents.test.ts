@@ -103,11 +103,14 @@ describe('Plan Fine-Tuning', () => {
     for (const fact of ['finding 1, 3', '1,500, 4 regions each', '128 images, 64 at a time', 'about 3.0 GiB of at most 8.0 GiB', '18s an epoch of 12 steps', '96 steps, 2m 24s']) expect(text).toContain(fact);
   });
 
-  it('says once what went wrong', async () => {
+  it('says once what went wrong, and offers the analysis that is missing', async () => {
     await world.begin(commands.plan, world.uri('ravl.yaml'));
+    fake.clicks.push('Analyze');
     world.workers.started[0]!.fail(new RavlError('mitigation-no-discovery', 'There is no analysis to take findings from.', 'Analyze first.'));
     await world.rest();
-    expect(world.messages()).toEqual([['error', 'There is no analysis to take findings from. Analyze first.', 'Show Log']]);
+    await settled();
+    expect(world.messages()).toEqual([['error', 'There is no analysis to take findings from. Analyze first.', 'Analyze', 'Show Log']]);
+    expect(world.workers.started[1]!.call).toMatchObject({ method: 'analyze', params: { config: { checkpoint: 'clip' }, baseDir: world.root, root: world.root } });
   });
 });
 
