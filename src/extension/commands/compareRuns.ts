@@ -5,7 +5,7 @@ import { shown } from '../../shared/words';
 import type { Context } from '../context';
 import type { Row } from '../runs/rows';
 import { requireTrust } from '../trust';
-import { type RunTarget, fittingRuns, pickRun, runItem } from './pickRun';
+import { type RunTarget, analysisOf, fittingRuns, pickRun, runItem } from './pickRun';
 
 /**
  * Evaluates what two runs stand for on the same images, and opens the comparison: an analysis stands for the checkpoint that it
@@ -16,7 +16,7 @@ export async function compareRuns({ runs, jobs }: Pick<Context, 'runs' | 'jobs'>
   const pair = await pickPair(runs, target, selection);
   if (!pair) return;
   const [before, after] = pair[0].created <= pair[1].created ? pair : [pair[1], pair[0]];
-  const analysis = pair.find(({ kind }) => kind === 'analyze') ?? runs.all.find((run) => run.kind === 'analyze' && run.state === 'complete' && run.baseDir === before.baseDir && run.validation === before.validation);
+  const analysis = pair.find(({ kind }) => kind === 'analyze') ?? analysisOf(runs.all, before);
   jobs.start<'compare'>({
     kind: 'compare',
     title: `${shown(before.id)} → ${shown(after.id)}`,

@@ -4,10 +4,12 @@ import { count, percent } from '../../shared/format';
 import type { Evaluated, Inspection } from '../../shared/workerApi';
 import type { Context } from '../context';
 import { RavlError } from '../../shared/errors';
+import { mainFile } from '../runs/runWords';
 import { requireTrust } from '../trust';
 import { type WorkspaceFiles, isConfig } from '../workspaceFiles';
 import { type Documents, escaped, table } from './documents';
 import { resultOf, titleOf, workOf } from './launch';
+import { analysisOf } from './pickRun';
 import { readConfig } from './readConfig';
 import { type Target, chooseConfig, configsNear, names } from './targets';
 
@@ -29,8 +31,8 @@ export async function evaluate({ jobs, runs }: Pick<Context, 'jobs' | 'runs'>, f
   if (!uri) return;
   const read = await readConfig(uri);
   const { config, baseDir } = workOf(read);
-  // The groups of the newest analysis of the same images are what tells a shortcut.
-  const run = runs.all.find((each) => each.kind === 'analyze' && each.state === 'complete' && each.baseDir === baseDir && each.validation === config.data.validation);
+  // The groups of an analysis are what tells a shortcut.
+  const run = analysisOf(runs.all, { baseDir, validation: config.data.validation, checkpoint: mainFile(config.checkpoint) });
   const named = checkpoint && !names(read, checkpoint) ? checkpoint.fsPath : undefined;
   const title = named === undefined ? titleOf(config) : basename(named);
   const job = jobs.start<'evaluate'>({ kind: 'evaluate', title, params: { config, baseDir, ...(named === undefined ? {} : { named }), ...(run ? { run: run.id } : {}) } });

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Config } from '../../shared/config';
 import type { Job, JobResults, JobSpec, Jobs } from '../context';
 import { jobConfig } from '../jobs/jobConfig';
+import { mainFile } from '../runs/runWords';
 import { readSettings } from '../settings';
 import type { ReadConfig } from './readConfig';
 
@@ -30,9 +31,7 @@ export function fineTuneSpec(read: ReadConfig, { command, run, findings, resume 
 export const resultOf = <K extends JobSpec['kind']>(job: Job<K>): Promise<JobResults[K] | undefined> => job.done.catch(() => undefined);
 
 /** The name of a config's checkpoint. */
-export function titleOf({ checkpoint }: Pick<Config, 'checkpoint'>): string {
-  return basename(typeof checkpoint === 'string' ? checkpoint : (checkpoint.model ?? checkpoint.vision ?? vscode.l10n.t('checkpoint')));
-}
+export const titleOf = ({ checkpoint }: Pick<Config, 'checkpoint'>): string => basename(mainFile(checkpoint)) || vscode.l10n.t('checkpoint');
 
 /** The config with the editor's settings, and where its paths start from. */
 export function workOf({ config, document, baseDir, uri }: ReadConfig): { config: Config; baseDir: string; root: string } {

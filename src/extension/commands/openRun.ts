@@ -5,7 +5,7 @@ import { RavlError } from '../../shared/errors';
 import { type Action, offer, showError } from '../messages';
 import { commands } from '../names';
 import { kindInWords } from '../runs/runWords';
-import { type RunTarget, pickRun } from './pickRun';
+import { type RunTarget, analysisOf, pickRun } from './pickRun';
 
 /** Opens what there is to see of a run: findings, the training as it goes, the comparison, or why there is none of it. */
 export async function openRun({ runs, jobs, panels, log }: Context, target: RunTarget): Promise<void> {
@@ -20,12 +20,12 @@ export async function openRun({ runs, jobs, panels, log }: Context, target: RunT
   await tellWhy(run, log);
 }
 
-/** Opens the findings of an analysis; of a fine-tuning run, those of the newest analysis of the same images. */
+/** Opens the findings of an analysis; of a fine-tuning run, those of the analysis that it started from. */
 export async function openFindings({ runs, panels }: Context, target: (RunTarget & { readonly rank?: number }) | undefined): Promise<void> {
   const hasFindings = (run: RunSummary): boolean => run.kind === 'analyze' && run.state === 'complete';
   const run = await pickRun(runs, target, vscode.l10n.t('Findings of which analysis?'), hasFindings);
   if (!run) return;
-  const analysis = hasFindings(run) ? run : runs.all.find((each) => hasFindings(each) && each.baseDir === run.baseDir && each.validation === run.validation);
+  const analysis = hasFindings(run) ? run : analysisOf(runs.all, run);
   if (!analysis) throw new RavlError('run-unfinished', vscode.l10n.t('This run has no findings yet.'), vscode.l10n.t('Resume it, or analyze again.'));
   await panels.openFindings(analysis.folder, target?.rank);
 }

@@ -31,6 +31,12 @@ export const runItem = (run: RunSummary): vscode.QuickPickItem & { run: RunSumma
   run,
 });
 
+/** The newest finished analysis of the same images, and of the same checkpoint if there is one. */
+export function analysisOf(all: readonly RunSummary[], { baseDir, validation, checkpoint }: Pick<RunSummary, 'baseDir' | 'validation' | 'checkpoint'>): RunSummary | undefined {
+  const analyses = all.filter((run) => run.kind === 'analyze' && run.state === 'complete' && run.baseDir === baseDir && run.validation === validation);
+  return analyses.find((run) => run.checkpoint === checkpoint) ?? analyses[0];
+}
+
 /** The active job that a target or the person means. Throws RavlError `run-not-active`. */
 export async function pickJob(jobs: Context['jobs'], target: RunTarget, placeHolder: string, fits: (job: Job) => boolean = () => true): Promise<Job | undefined> {
   const named = target?.job ?? (target?.folder === undefined ? undefined : jobs.of(target.folder));

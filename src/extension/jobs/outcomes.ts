@@ -6,13 +6,15 @@ import { commands } from '../names';
 import { jobInWords } from '../runs/runWords';
 
 /** Tells the person how jobs go: the panel that follows a training, the panel with the answer, or what went wrong. */
-export function announceJobs(context: Pick<Context, 'jobs' | 'panels' | 'log'>): vscode.Disposable {
-  const { jobs, panels, log } = context;
+export function announceJobs(context: Pick<Context, 'jobs' | 'runs' | 'panels' | 'log'>): vscode.Disposable {
+  const { jobs, runs, panels, log } = context;
   const followed = new Set<Job>();
   return jobs.onDidChange((job) => {
     if (job.spec.kind === 'fineTune' && job.run && job.state === 'running' && !followed.has(job)) {
       followed.add(job);
-      panels.openTraining(job.run.folder).catch((error: unknown) => showError(log, error));
+      const { folder } = job.run;
+      // The panel's title is that of the run, which is a moment old.
+      runs.refresh().catch(() => undefined).then(() => panels.openTraining(folder)).catch((error: unknown) => showError(log, error));
     }
     if (job.state === 'complete' || job.state === 'failed' || job.state === 'cancelled') {
       followed.delete(job);

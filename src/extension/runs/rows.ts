@@ -5,7 +5,7 @@ import type { RunSummary } from '../../shared/runSummary';
 import { shown } from '../../shared/words';
 import type { Job } from '../context';
 import { commands } from '../names';
-import { jobInWords, kindInWords, progressInWords, stateInWords, timeInWords, topInWords, worstGroupInWords } from './runWords';
+import { jobInWords, kindInWords, mainFile, progressInWords, stateInWords, timeInWords, topInWords, worstGroupInWords } from './runWords';
 
 /** A row of the Runs view. Commands get the row they were called on. */
 export type Row = CheckpointRow | RunRow | JobRow;
@@ -58,7 +58,9 @@ export function treeItem(row: Row): vscode.TreeItem {
 }
 
 function checkpointItem({ key, checkpoint, baseDir }: CheckpointRow): vscode.TreeItem {
-  const item = new vscode.TreeItem(shown(basename(checkpoint) || checkpoint), vscode.TreeItemCollapsibleState.Expanded);
+  // One that a fine-tuning run made.
+  const made = /[\\/]\.ravl[\\/]runs[\\/]/.test(join('/', checkpoint));
+  const item = new vscode.TreeItem(made ? vscode.l10n.t('fine-tuned checkpoint') : shown(basename(checkpoint) || checkpoint), vscode.TreeItemCollapsibleState.Expanded);
   const path = shown(vscode.workspace.asRelativePath(join(baseDir, checkpoint)), 200);
   item.id = `checkpoint ${key}`;
   item.description = path === item.label ? undefined : path;
@@ -70,7 +72,7 @@ function checkpointItem({ key, checkpoint, baseDir }: CheckpointRow): vscode.Tre
 }
 
 function jobItem({ job }: JobRow): vscode.TreeItem {
-  const item = new vscode.TreeItem(jobInWords(job.spec));
+  const item = new vscode.TreeItem(job.spec.kind === 'fineTune' ? rowLabel(job.spec.params.kind) : jobInWords(job.spec));
   const state = progressInWords(job);
   item.id = `job ${job.id}`;
   item.description = state;
@@ -81,7 +83,7 @@ function jobItem({ job }: JobRow): vscode.TreeItem {
 }
 
 function runItem({ run, job, folder }: RunRow): vscode.TreeItem {
-  const item = new vscode.TreeItem(kindInWords(run.kind));
+  const item = new vscode.TreeItem(rowLabel(run.kind));
   const facts = run.problem ? [vscode.l10n.t('unreadable')] : [topInWords(run), worstGroupInWords(run)].filter((fact) => fact !== null);
   const time = timeInWords(run.created);
   const state = job ? progressInWords(job) : run.state === 'complete' ? null : stateInWords(run);
@@ -94,6 +96,9 @@ function runItem({ run, job, folder }: RunRow): vscode.TreeItem {
   item.accessibilityInformation = { label: [kindInWords(run.kind), state ?? stateInWords(run), ...facts, time].join(', ') };
   return item;
 }
+
+/** Short, for what stands beside it is worth more. */
+const rowLabel = (kind: RunSummary['kind']): string => (kind === 'mitigate' ? vscode.l10n.t('Fine-tuning') : kindInWords(kind));
 
 function iconOf(run: RunSummary): vscode.ThemeIcon {
   if (run.problem || run.state === 'failed') return new vscode.ThemeIcon('error', new vscode.ThemeColor('testing.iconFailed'));
@@ -121,5 +126,3 @@ function tooltip(run: RunSummary, job: Job | undefined): vscode.MarkdownString {
   line(vscode.workspace.asRelativePath(run.folder));
   return text;
 }
-
-const mainFile = (checkpoint: string | { readonly model?: string; readonly vision?: string }): string => (typeof checkpoint === 'string' ? checkpoint : (checkpoint.model ?? checkpoint.vision ?? ''));

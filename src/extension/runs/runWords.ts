@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Config } from '../../shared/config';
 import { count, percentInWords } from '../../shared/format';
 import { duration } from '../../shared/pace';
 import type { RunSummary } from '../../shared/runSummary';
@@ -7,6 +8,9 @@ import type { Job, JobSpec } from '../context';
 
 /** Text for a place in which the editor draws icons: quick picks and the status bar. */
 export const iconless = (text: string): string => text.replaceAll('$(', '\\$(');
+
+/** What a list of runs calls a checkpoint by. */
+export const mainFile = (checkpoint: Config['checkpoint']): string => (typeof checkpoint === 'string' ? checkpoint : (checkpoint.model ?? checkpoint.vision ?? ''));
 
 /** What a run did, for a row. */
 export function kindInWords(kind: RunSummary['kind']): string {
@@ -64,8 +68,8 @@ export function worstGroupInWords({ worstGroup }: RunSummary): string | null {
   if (!worstGroup) return null;
   const { accuracy, before } = worstGroup;
   return before === null
-    ? vscode.l10n.t('{0} worst group', percentInWords(accuracy))
-    : vscode.l10n.t('{0} → {1} worst group', percentInWords(before), percentInWords(accuracy));
+    ? vscode.l10n.t('worst group {0}', percentInWords(accuracy))
+    : vscode.l10n.t('worst group {0} → {1}', percentInWords(before), percentInWords(accuracy));
 }
 
 /** When a run was made, in the time of the person. */

@@ -60,8 +60,9 @@ describe('Inspect Checkpoint', () => {
 });
 
 describe('Evaluate Checkpoint', () => {
-  it('measures on the images of the config, in the groups of the newest analysis of them', async () => {
+  it('measures on the images of the config, in the groups of the newest analysis of them and of the checkpoint', async () => {
     world.run('other', { validation: 'other.csv' });
+    world.run('made', { checkpoint: '.ravl/runs/t/checkpoint' });
     world.run('one');
     await world.begin(commands.evaluate, world.uri('ravl.yaml'));
     expect(world.workers.started[0]!.call).toMatchObject({ method: 'evaluate', params: { baseDir: world.root, run: 'one', config: { checkpoint: 'clip' } } });

@@ -78,9 +78,10 @@ describe('Open Run', () => {
 });
 
 describe('Open Findings', () => {
-  it('of a fine-tuning run are those of the newest analysis of the same images', async () => {
+  it('of a fine-tuning run are those of the analysis of the checkpoint that it started from', async () => {
     const tuned = world.run('tuned', { kind: 'mitigate' });
     world.run('other', { validation: 'other.csv' });
+    world.run('after', { checkpoint: '.ravl/runs/tuned/checkpoint' });
     const analysis = world.run('analysis');
     await world.command(commands.openFindings, { folder: tuned.folder, rank: 2 });
     expect(world.opened).toEqual([['findings', analysis.folder, 2]]);

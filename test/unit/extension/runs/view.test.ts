@@ -38,16 +38,22 @@ describe('the rows', () => {
     expect(rows.map((row) => [item(row).label, item(row).description])).toEqual([['clip', undefined], ['clip', '/other/clip']]);
   });
 
+  it('tell the checkpoints that runs made from those that were there', () => {
+    const made = aRun({ id: 'm', folder: '/work/.ravl/runs/m', checkpoint: '.ravl/runs/t/checkpoint' });
+    fake.folder('/work');
+    expect(arrangeRows([made], []).map((row) => [item(row).label, item(row).description])).toEqual([['fine-tuned checkpoint', '.ravl/runs/t/checkpoint']]);
+  });
+
   it('say in words what a run found, when, and how weak the weakest group is', () => {
     const row = runItem(analysis);
     expect(row.label).toBe('Analysis');
-    expect(row.description).toMatch(/^red, corner → coat · 13% worst group · .*2026/);
-    expect(row.accessibilityInformation.label).toMatch(/^Analysis, complete, red, corner → coat, 13% worst group, /);
+    expect(row.description).toMatch(/^red, corner → coat · worst group 13% · .*2026/);
+    expect(row.accessibilityInformation.label).toMatch(/^Analysis, complete, red, corner → coat, worst group 13%, /);
     expect(row.tooltip.value).toContain('gap 0.500');
     expect(row.iconPath.id).toBe('warning');
     expect(row.command).toMatchObject({ command: commands.openRun, arguments: [{ folder: analysis.folder }] });
     expect(runItem({ ...analysis, flagged: 0, top: null, worstGroup: null }).description).toMatch(/^nothing flagged · /);
-    expect(runItem(tuned)).toMatchObject({ label: 'Region-aware fine-tuning', description: expect.stringMatching(/^13% → 70% worst group · /) });
+    expect(runItem(tuned)).toMatchObject({ label: 'Fine-tuning', accessibilityInformation: { label: expect.stringMatching(/^Region-aware fine-tuning, /) }, description: expect.stringMatching(/^worst group 13% → 70% · /) });
   });
 
   it('say how far a run is, and what became of it', () => {

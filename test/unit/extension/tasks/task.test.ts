@@ -102,6 +102,7 @@ describe('a task of type ravl', () => {
     const { worker } = await execute({ command: 'mitigate', config: 'sub/ravl.yaml' });
     worker.listeners.run(done.run);
     worker.listeners.progress({ type: 'progress', phase: 'train', done: 1, total: 2, unit: 'steps' });
+    await settled();
     expect(world.opened).toEqual([['training', done.run.folder]]);
     worker.answer(done);
     await settled();
