@@ -188,9 +188,14 @@ describe('a running job', () => {
     embed(200);
     // 100 a second, 800 to go.
     expect(job.eta).toBe(8);
-    workers.started[0]!.listeners.progress({ type: 'progress', phase: 'cluster', done: 0, total: 30, unit: 'clusterings' });
+    const cluster = (done: number) => workers.started[0]!.listeners.progress({ type: 'progress', phase: 'cluster', done, total: 30, unit: 'clusterings' });
+    cluster(0);
     expect(job.eta).toBeNull();
     expect(job.progress).toMatchObject({ phase: 'cluster', done: 0 });
+    // The pace of the phase before does not count.
+    clock.move(1000);
+    cluster(10);
+    expect(job.eta).toBe(2);
   });
 
   it('passes on all it hears, but redraws views four times a second at most', async () => {
