@@ -53,7 +53,9 @@ export interface ButtonProps extends Common {
 }
 
 export function Button({ look = 'secondary', icon, label, pressed, onClick, children, ...common }: ButtonProps) {
-  const element = useElement({ 'aria-label': label ?? null, 'aria-pressed': pressed === undefined ? null : String(pressed) });
+  // The toolkit hears of the attribute but does not hand it on to the button inside, which is what a screen reader reads.
+  const press = (own: HTMLElement) => pressed !== undefined && setProperty(own, 'ariaPressed', String(pressed));
+  const element = useElement({ 'aria-label': label ?? null }, press, [pressed]);
   const glyph = icon && h('span', { class: `codicon codicon-${icon}`, slot: look === 'icon' ? undefined : 'start', 'aria-hidden': 'true' } as object);
   return tag('vscode-button', { ...common, title: common.title ?? (look === 'icon' ? label : undefined), ref: element, appearance: look, onClick }, glyph, children);
 }
@@ -171,7 +173,7 @@ const tag = (name: string, props: object, ...children: ComponentChildren[]): VNo
  * Of a custom element: attributes that preact would set as properties, and properties that the element itself changes, so that
  * preact's own comparison with what it last set would miss a difference.
  */
-function useElement(attributes: Readonly<Record<string, string | null>>, set?: (own: HTMLElement) => void, about: readonly unknown[] = []) {
+function useElement(attributes: Readonly<Record<string, string | null>>, set?: (own: HTMLElement) => unknown, about: readonly unknown[] = []) {
   const element = useRef<HTMLElement>(null);
   useEffect(() => {
     for (const [name, value] of Object.entries(attributes)) {

@@ -70,6 +70,8 @@ export async function openPanel(browser: Browser, options: PanelOptions): Promis
   const { folder, start, theme = 'Dark Modern', width = 1200, height = 800, scale = 1, reducedMotion = false, state = null, dist = join(root, 'dist') } = options;
   const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale, reducedMotion: reducedMotion ? 'reduce' : 'no-preference' });
   const page = await context.newPage();
+  // The map of the regions is laid out the first time, which takes its time where a machine is busy.
+  page.setDefaultTimeout(120_000);
   const asked: { name: string; params: unknown }[] = [];
   const complaints: string[] = [];
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));

@@ -41,8 +41,8 @@ export type VerdictKind = (typeof verdictKinds)[number];
 
 /** The state of a findings panel, begun with what was kept of an earlier one; what is not understood of it is left out. */
 export function createFindingsStore(kept: unknown): FindingsStore {
-  const given = typeof kept === 'object' && kept !== null ? kept : {};
-  return createStore<FindingsState>({ ...keptSchema.parse(given), lasso: null, hovered: null });
+  const understood = keptSchema.safeParse(kept).data ?? keptSchema.parse({});
+  return createStore<FindingsState>({ ...understood, lasso: null, hovered: null });
 }
 
 /** The part of the state to keep. */
