@@ -132,7 +132,7 @@ describe.skipIf(missing)('the findings panel', () => {
     await page.mouse.down();
     for (const [dx, dy] of corners.slice(1)) await page.mouse.move(x + dx, y + dy, { steps: 8 });
     await page.mouse.up();
-    await page.getByRole('columnheader', { name: 'In lasso' }).waitFor();
+    await page.getByRole('columnheader', { name: 'Lasso' }).waitFor();
     // The lasso holds everything, so each cluster with all its regions.
     const [first] = overview.findings as [Overview['findings'][number]];
     await expect.poll(() => selectedRow(page).locator('.column-lasso').innerText()).toBe(String(first.size));
@@ -140,7 +140,7 @@ describe.skipIf(missing)('the findings panel', () => {
     await shoot('findings-lasso');
     await page.locator('.scatter-plot').focus();
     await page.keyboard.press('Escape');
-    await page.getByRole('columnheader', { name: 'In lasso' }).waitFor({ state: 'detached' });
+    await page.getByRole('columnheader', { name: 'Lasso' }).waitFor({ state: 'detached' });
   });
 
   it('stores a verdict with the run, and has it and the selection back after a reload', async () => {

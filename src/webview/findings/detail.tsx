@@ -13,6 +13,7 @@ import { problem, useHost, type Query } from '../host';
 import { useStore } from '../store';
 import { CounterExamples } from './counterExamples';
 import { Evidence } from './evidence';
+import { Fact } from './fact';
 import { RegionGallery } from './regionGallery';
 import { detailTabs, type FindingsStore } from './state';
 import { VerdictForm } from './verdictForm';
@@ -100,17 +101,6 @@ export function FindingDetail({ finding, overview, regions, verdicts, store }: D
         </Tabs>
       </div>
     </section>
-  );
-}
-
-export function Fact({ name, value, more }: { readonly name: string; readonly value: string; readonly more?: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        {value} {more && <span class="muted">{more}</span>}
-      </dd>
-    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 import { count, decimal, decimalInterval, percent, probability } from '../../shared/format';
 import type { FindingSummary, Overview } from '../../shared/runQueries';
 import { shown } from '../../shared/words';
-import { Fact } from './detail';
+import { Fact } from './fact';
 
 /** What the finding rests on, and what it cannot tell. */
 export function Evidence({ finding, overview }: { readonly finding: FindingSummary; readonly overview: Overview }) {

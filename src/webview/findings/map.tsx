@@ -129,7 +129,7 @@ const glyphs = [
   'M0 1.1L1.14 -.8H-1.14Z',
 ];
 
-const card = { width: 220, height: 150, away: 14 } as const;
+const card = { width: 300, height: 150, away: 14 } as const;
 
 /** What a point is, beside the pointer. */
 function HoverCard({ overview, table, region, x, y }: { readonly overview: Overview; readonly table: RegionTable; readonly region: number; readonly x: number; readonly y: number }) {

@@ -34,7 +34,7 @@ const headers: readonly { readonly column: Column; readonly text: string; readon
   { column: 'qValue', text: 'q', title: 'p-value, adjusted for the number of clusters (Benjamini-Hochberg)', number: true },
   { column: 'verdict', text: 'Verdict', title: 'What you think of it' },
 ];
-const lassoHeader = { column: 'lasso', text: 'In lasso', title: 'Regions of the cluster inside the lasso', number: true } as const;
+const lassoHeader = { column: 'lasso', text: 'Lasso', title: 'Regions of the cluster inside the lasso', number: true } as const;
 
 /** All clusters, ranked. Arrows choose a finding, letters jump to a name, Enter goes to the finding's details. */
 export function FindingsTable({ overview, verdicts, regions, selected, store }: FindingsTableProps) {
