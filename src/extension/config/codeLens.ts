@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { type Document, isMap, isScalar } from 'yaml';
-import { parseConfig } from '../../shared/configFile';
+import { type ConfigIssue, parseConfig } from '../../shared/configFile';
 import type { RunSummary } from '../../shared/runSummary';
 import type { Context } from '../context';
 import { isRunOf } from '../data/runConfig';
@@ -17,16 +17,11 @@ export function codeLensProvider({ runs }: Pick<Context, 'runs'>): vscode.CodeLe
       const { uri } = document;
       const { config, document: yaml, issues } = parseConfig(document.getText(), basename(uri.path));
       const top = new vscode.Range(0, 0, 0, 0);
-      if (!config) {
-        const errors = issues.filter(({ severity }) => severity === 'error');
-        const { line, column } = errors[0]!;
-        const title = errors.length === 1 ? vscode.l10n.t('Fix 1 problem') : vscode.l10n.t('Fix {0} problems', errors.length);
-        const selection = new vscode.Range(line - 1, column - 1, line - 1, column - 1);
-        return [lens(top, `$(error) ${title}`, 'vscode.open', uri, { selection })];
-      }
-      const ofConfig = runs.all.filter((run) => run.baseDir === dirname(uri.fsPath) && isRunOf(run, config));
       const training = trainingSection(yaml);
       const at = training === undefined ? top : new vscode.Range(document.positionAt(training), document.positionAt(training));
+      // In the same places as below: lines must not jump while one types.
+      if (!config) return (training === undefined ? [top] : [top, at]).map((place) => problems(issues, place, uri));
+      const ofConfig = runs.all.filter((run) => run.baseDir === dirname(uri.fsPath) && isRunOf(run, config));
       return [
         lens(top, `$(search) ${vscode.l10n.t('Analyze')}`, commands.analyze, uri),
         ...stateOf(ofConfig.find(({ kind }) => kind === 'analyze'), top),
@@ -40,6 +35,14 @@ export function codeLensProvider({ runs }: Pick<Context, 'runs'>): vscode.CodeLe
 }
 
 const lens = (range: vscode.Range, title: string, command: string, ...given: unknown[]): vscode.CodeLens => new vscode.CodeLens(range, { title, command, arguments: given });
+
+/** Leads to the first error. */
+function problems(issues: readonly ConfigIssue[], place: vscode.Range, uri: vscode.Uri): vscode.CodeLens {
+  const errors = issues.filter(({ severity }) => severity === 'error');
+  const { line, column } = errors[0]!;
+  const title = errors.length === 1 ? vscode.l10n.t('Fix 1 problem') : vscode.l10n.t('Fix {0} problems', errors.length);
+  return lens(place, `$(error) ${title}`, 'vscode.open', uri, { selection: new vscode.Range(line - 1, column - 1, line - 1, column - 1) });
+}
 
 /** Where the first key about fine-tuning stands. */
 function trainingSection({ contents }: Document): number | undefined {

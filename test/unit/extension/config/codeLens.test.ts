@@ -36,6 +36,7 @@ describe('lenses of a config', () => {
     expect(only!.command.title).toBe('$(error) Fix 2 problems');
     expect(only!.command.command).toBe('vscode.open');
     expect(only!.command.arguments).toMatchObject([{ path: '/work/ravl.yaml' }, { selection: { start: { line: 5, character: 8 } } }]);
+    expect(told(`${valid}training:\n  epochs: 0\n`)).toEqual(['0 $(error) Fix 1 problem', '5 $(error) Fix 1 problem']);
     expect(told('')).toEqual(['0 $(error) Fix 1 problem']);
   });
 
