@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { type BrowserContext, chromium, type Frame, type Locator, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest';
 import type { Process } from './processes';
+import type { PanelKind } from '../../src/shared/panelApi';
 import { type Fill, type Server, type ServerOptions, environment, startServer } from './server';
 import { copySample } from './workspaces';
 import { pictures, versions } from './setup';
@@ -79,7 +80,7 @@ export class Editor {
   /** The workbench has come to rest: extensions are known, though perhaps not started. */
   async ready(): Promise<void> {
     await this.page.locator('[id="status.problems"]').waitFor();
-    await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
+    await this.page.locator('.sidebar .monaco-list-row').first().waitFor();
   }
 
   /** Loads the window again, as "Reload Window" does. */
@@ -119,7 +120,12 @@ export class Editor {
   /** Right-click in the explorer, then the labels, or how they start, from menu to submenu. */
   async contextMenu(name: string, ...labels: readonly string[]): Promise<void> {
     await this.openMenu(name, ...labels.slice(0, -1));
-    await this.menuItem(labels.at(-1)!).click();
+    const item = this.menuItem(labels.at(-1)!);
+    // A submenu takes the first click near its opening for the end of the gesture that opened it.
+    await until(`the choice of ${labels.join(', ')}`, async () => {
+      await item.click({ timeout: 2000 }).catch(() => undefined);
+      return (await this.page.locator('.monaco-menu').count()) === 0;
+    });
   }
 
   /** Opens the context menu of a file, and the submenus named. Contributions arrive late: tries until they are there. */
@@ -196,17 +202,14 @@ export class Editor {
     await this.toast(text).getByRole('button', { name: button }).click();
   }
 
-  /** The frame of the panel with this title; opens its tab, for a hidden panel has none. */
-  async panel(title: string | RegExp): Promise<Frame> {
-    await this.tab(title).waitFor();
+  /** The frame of a panel of ours; opens its tab, for a hidden panel has none. A `report` is a page without script. */
+  async panel(kind: PanelKind | 'report', title: string | RegExp): Promise<Frame> {
+    const tab = this.page.locator('.tabs-container .tab', { hasText: title }).last();
+    await tab.waitFor();
     return until(`the panel ${title}`, async () => {
-      const tab = this.tab(title);
       if ((await tab.getAttribute('aria-selected')) !== 'true') await tab.click();
       for (const frame of this.page.frames()) {
-        const element = await frame.frameElement().catch(() => null);
-        if (!element || (await element.getAttribute('id').catch(() => null)) !== 'active-frame' || !(await element.isVisible())) continue;
-        const named = await element.getAttribute('title');
-        if (named !== null && (typeof title === 'string' ? named.includes(title) : title.test(named))) return frame;
+        if (await isPanel(frame, kind).catch(() => false)) return frame;
       }
       return null;
     });
@@ -232,6 +235,13 @@ export class Editor {
     await mkdir(join(this.workspace, '.vscode'), { recursive: true });
     await writeFile(file, JSON.stringify({ ...settings, 'workbench.colorTheme': name }));
     await this.page.locator(`.monaco-workbench.${kind}`).waitFor();
+  }
+
+  /** Problems, output and terminal, at the bottom. */
+  async hideBottom(): Promise<void> {
+    const bottom = this.page.locator('.part.panel');
+    if (await bottom.isVisible()) await this.page.keyboard.press('Control+J');
+    await bottom.waitFor({ state: 'hidden' });
   }
 
   async dismissToasts(): Promise<void> {
@@ -262,6 +272,14 @@ export class Editor {
     await cp(join(this.server.home, 'server.log'), join(folder, 'server.log')).catch(() => undefined);
     await cp(join(this.server.home, 'data', 'logs'), join(folder, 'logs'), { recursive: true }).catch(() => undefined);
   }
+}
+
+/** Frames come and go; of one that is gone, questions fail. */
+async function isPanel(frame: Frame, kind: PanelKind | 'report'): Promise<boolean> {
+  if (frame === frame.page().mainFrame()) return false;
+  const element = await frame.frameElement();
+  if ((await element.getAttribute('id')) !== 'active-frame' || !(await element.isVisible())) return false;
+  return ((await frame.locator('body').getAttribute('data-kind', { timeout: 1000 })) ?? 'report') === kind;
 }
 
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -8,9 +8,9 @@ describeEditor('an analyzed checkpoint', { fill: analyzedSample }, (editor) => {
     await editor().openFile('ravl.yaml');
     await editor().command('RaVL: Launch Region-Aware Fine-Tuning');
     await editor().tab('Training: checkpoint').waitFor();
-    await editor().panel('Training: checkpoint');
+    await editor().panel('training', 'Training: checkpoint');
     await editor().screenshot('training');
-    const comparison = await editor().panel('Comparison: checkpoint');
+    const comparison = await editor().panel('comparison', 'Comparison: checkpoint');
     await comparison.getByText(/worst|weakest/i).first().waitFor();
     const text = (await comparison.locator('body').textContent()) ?? '';
     expect(text).toMatch(/15(\.0)?%/);
@@ -29,13 +29,13 @@ describeEditor('an analyzed checkpoint', { fill: analyzedSample }, (editor) => {
     await editConfig(editor().workspace, (text) => `${text}\nseed: 7\n`);
     await editor().openFile('ravl.yaml');
     await editor().codeLens('Analyze').click();
-    await editor().panel('Findings: checkpoint');
+    await editor().panel('findings', 'Findings: checkpoint');
     await until('the second analysis', async () => (await runsOnDisk(editor().workspace)).filter(({ kind, state }) => kind === 'analyze' && state === 'complete').length === 2);
     await editor().openFile('ravl.yaml');
     await editor().codeLens('1 finding').waitFor();
     await editor().screenshot('codelens');
     await editor().codeLens('Run region-aware fine-tuning').click();
-    await editor().panel('Comparison: checkpoint');
+    await editor().panel('comparison', 'Comparison: checkpoint');
     expect((await runsOnDisk(editor().workspace)).filter(({ kind, state }) => kind === 'mitigate' && state === 'complete')).toHaveLength(2);
   });
 });

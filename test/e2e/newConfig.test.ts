@@ -20,7 +20,7 @@ describeEditor('a checkpoint without a config', { fill: sampleWithoutConfig }, (
     const text = await readFile(join(editor().workspace, 'ravl.yaml'), 'utf8');
     expect(text).toMatch(/^\s*#/m);
     expect(parse(text)).toMatchObject({ checkpoint: 'checkpoint', data: { validation: 'validation.csv', train: 'train.csv' } });
-    await editor().panel('Findings: checkpoint');
+    await editor().panel('findings', 'Findings: checkpoint');
     expect(await runsOnDisk(editor().workspace)).toMatchObject([{ kind: 'analyze', state: 'complete' }]);
   });
 });

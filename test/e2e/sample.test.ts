@@ -8,7 +8,7 @@ import { runsOnDisk } from './workspaces';
 describeEditor('the sample', {}, (editor) => {
   it('shows the planted shortcut first, two clicks after a right-click', async () => {
     await editor().contextMenu('checkpoint', 'RaVL', 'Analyze');
-    await expectPlantedFinding(editor(), 'Findings: checkpoint');
+    await expectPlantedFinding(editor());
     await editor().screenshot('findings');
     expect(await runsOnDisk(editor().workspace)).toMatchObject([{ kind: 'analyze', state: 'complete' }]);
   });
@@ -23,7 +23,7 @@ describeEditor('the sample', {}, (editor) => {
     const backgrounds = new Set<string>();
     for (const [name, kind, picture] of themes) {
       await editor().theme(name, kind);
-      const panel = await editor().panel('Findings: checkpoint');
+      const panel = await editor().panel('findings', 'Findings: checkpoint');
       await until('the theme in the panel', async () => (await panel.locator('body').getAttribute('data-vscode-theme-kind')) === kindInPanel[kind]);
       const { background, contrast } = await panel.evaluate(readColours);
       backgrounds.add(background);
@@ -54,7 +54,7 @@ describeEditor('the sample', {}, (editor) => {
     expect(texts.some((text) => /red/.test(text) && /pullover/.test(text))).toBe(true);
     expect(texts.some((text) => /is taken for pullover, in the presence of/.test(text))).toBe(true);
     await editor().screenshot('problems');
-    await editor().command('View: Close Panel');
+    await editor().hideBottom();
   });
 
   it('says behind a row of the table what it is taken for', async () => {
@@ -73,7 +73,7 @@ describeEditor('the sample', {}, (editor) => {
     await editor().openFile('images/validation/000.png');
     const button = editor().page.locator('.editor-actions a.action-label[aria-label^="Show Regions"], .editor-actions a.action-label[aria-label^="RaVL: Show Regions"]');
     await button.first().click();
-    const panel = await editor().panel('000.png');
+    const panel = await editor().panel('image', '000.png');
     await expect.poll(() => panel.locator('svg rect').count(), { timeout: 30_000 }).toBeGreaterThanOrEqual(4);
     const text = (await panel.locator('body').textContent()) ?? '';
     expect(text).toContain('dress');
@@ -82,7 +82,7 @@ describeEditor('the sample', {}, (editor) => {
 
   it('keeps its panels over a reload of the window', async () => {
     await editor().reload();
-    await expectPlantedFinding(editor(), 'Findings: checkpoint');
+    await expectPlantedFinding(editor());
   });
 });
 

@@ -29,7 +29,7 @@ describeEditor(
       });
       expect(rows.some((row) => row.startsWith('Analysis'))).toBe(true);
       await editor().page.locator('.sidebar .monaco-list-row', { hasText: 'Analysis' }).first().click();
-      const report = await editor().panel(/Report|Findings/);
+      const report = await editor().panel('report', 'Report');
       await report.getByText('pullover').first().waitFor();
       await editor().screenshot('untrusted-report');
       expect(editor().workers()).toEqual([]);
