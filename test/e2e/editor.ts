@@ -223,8 +223,9 @@ export class Editor {
 
   /** The rows of the Runs view, each as one line. */
   async runs(): Promise<string[]> {
-    const view = this.page.locator('.activitybar').getByRole('tab', { name: /^RaVL/ });
-    if ((await view.getAttribute('aria-selected')) !== 'true') await view.click();
+    const shown = this.page.locator('.sidebar .composite.title', { hasText: /RaVL/i });
+    if (!(await shown.isVisible())) await this.command('Focus on Runs View');
+    await shown.waitFor();
     return (await this.page.locator('.sidebar .monaco-list-row').allTextContents()).map((text) => text.replace(/\s+/g, ' ').trim());
   }
 

@@ -80,7 +80,8 @@ async function startAnalysis(editor: Editor, seed?: number): Promise<RunOnDisk> 
   });
 }
 
-const job = (editor: Editor) => editor.workers().find(({ command }) => !command.includes('viewer'));
+/** The process of a run; the one that answers questions has an argument. */
+const job = (editor: Editor) => editor.workers().find(({ command }) => command.endsWith('worker.js'));
 
 async function showsRun(editor: Editor, state: RegExp): Promise<void> {
   await until(`a run that is ${state}`, async () => (await editor.runs()).some((row) => row.startsWith('Analysis') && state.test(row)));
