@@ -50,8 +50,8 @@ function Head({ training, live }: { readonly training: Training; readonly live: 
         {run.kind === 'finetune' ? 'Plain fine-tuning' : 'Region-aware fine-tuning'} of <bdi>{shown(run.checkpoint, 120)}</bdi>
         {run.device !== null && `, on ${shown(run.device, 40)}`}
       </p>
-      <h1>
-        <span class={`codicon codicon-${icons[run.state]} ${run.state}`} aria-hidden="true" /> <bdi role="status">{stateInWords(training, live)}</bdi>
+      <h1 aria-live="polite">
+        <span class={`codicon codicon-${icons[run.state]} ${run.state}`} aria-hidden="true" /> <bdi>{stateInWords(training, live)}</bdi>
       </h1>
       {run.error && run.state === 'failed' && (
         <p>
