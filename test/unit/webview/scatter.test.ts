@@ -52,6 +52,10 @@ describe('the lasso', () => {
     expect(left.map((each, i) => each + right[i]!)).toEqual(Uint8Array.of(1, 1, 1, 1));
   });
 
+  it('holds a point at the height of a corner', () => {
+    expect(Array.from(insidePolygon(Float32Array.of(0.5, 0.1), Float32Array.of(0.5, 0.1), [0.5, 0, 1, 0.5, 0.5, 1, 0, 0.5]))).toEqual([1, 0]);
+  });
+
   it('follows each corner, and never holds points without a place', () => {
     const lasso = startLasso(Float32Array.of(0.5, NaN), Float32Array.of(0.3, 0.3));
     lasso.add(0, 0);
@@ -88,6 +92,9 @@ describe('the nearest point', () => {
 
   it('is the first of equals, found on the border, and none among none', () => {
     expect(gridOf(Float32Array.of(1, 1, 0), Float32Array.of(1, 1, 0)).nearest(1, 1, 0.1)).toBe(0);
+    // Equally far, and the first of them lies in a cell that is looked at last.
+    const corners = [1, 0, 1, 0, 1, 0, 1, 0];
+    expect(gridOf(Float32Array.from(corners), Float32Array.from(corners)).nearest(0.5, 0.5, 1)).toBe(0);
     expect(gridOf(Float32Array.of(NaN), Float32Array.of(0)).nearest(0, 0, 1)).toBe(-1);
     expect(gridOf(new Float32Array(0), new Float32Array(0)).nearest(0.5, 0.5, 1)).toBe(-1);
   });
