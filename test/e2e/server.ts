@@ -87,7 +87,8 @@ async function start(host: Host, home: string, fill: Fill, options: ServerOption
   // Without it the extension host of a closed window stays for hours.
   if (modern) flags.push('--reconnection-grace-time', '5');
   const log = openSync(join(home, 'server.log'), 'a');
-  const server = spawn(node, [entry, ...folders, ...flags], { env, stdio: ['ignore', log, log] });
+  // The shell ends the editor when its input ends, so that a test process which is killed leaves none behind.
+  const server = spawn('sh', ['-c', '"$@" & cat >/dev/null; kill $!; wait $!', 'sh', node, entry, ...folders, ...flags], { env, stdio: ['pipe', log, log] });
   const gone = new Promise((done) => server.once('exit', done));
   const url = `http://127.0.0.1:${port}/?folder=${workspace}`;
   await until('the server', () => server.exitCode === null && fetch(`http://127.0.0.1:${port}/healthz`).then(({ ok }) => ok, () => false));
@@ -101,7 +102,7 @@ async function start(host: Host, home: string, fill: Fill, options: ServerOption
     extension,
     processes: () => processesOf(home),
     stop: async () => {
-      server.kill('SIGTERM');
+      server.stdin!.end();
       await gone;
       await until('the end of all processes', () => processesOf(home).length === 0, 15_000).catch(() => undefined);
       const left = killAll(home);
