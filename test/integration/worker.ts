@@ -1,6 +1,6 @@
 /** The worker as the editor has it: the bundle in a process of its own. */
 import { execFileSync, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,8 +17,9 @@ export const fixture = (name: string) => join(root, 'test/fixtures', name);
 
 /** Builds the engine's bundle into a folder of the repository, where native packages are found; it is removed when the file's tests have ended. */
 export function bundledWorker(): string {
+  mkdirSync(join(root, 'build'), { recursive: true });
   const folder = mkdtempSync(join(root, 'build/worker-'));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  folders.add(folder);
   execFileSync(process.execPath, ['--input-type=module', '-e', `import { engine } from './esbuild.mjs'; await engine(${JSON.stringify(folder)})`], { cwd: root, stdio: 'inherit' });
   return join(folder, 'worker.js');
 }
@@ -26,7 +27,7 @@ export function bundledWorker(): string {
 /** One fixture as a script that Node.js runs. */
 export async function bundledFixture(name: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'ravl-fixture-'));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  folders.add(folder);
   const outfile = join(folder, 'fixture.mjs');
   await build({ entryPoints: [fixture(name)], bundle: true, platform: 'node', format: 'esm', outfile });
   return outfile;
@@ -41,9 +42,11 @@ export function started(options: Partial<WorkerOptions> & Pick<WorkerOptions, 'f
 }
 const living = new Set<WorkerProcess>();
 export const children = new Set<ChildProcess>();
-afterAll(() => {
+const folders = new Set<string>();
+afterAll(async () => {
   for (const worker of living) worker.dispose();
   for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
 /** The sample in a folder of its own, and what is asked about it. */
