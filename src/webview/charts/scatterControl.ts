@@ -29,6 +29,7 @@ export interface ScatterControl {
 
 const hoverRest = 125;
 const hoverReach = 12;
+const settlingRest = 150;
 
 /** Draws into the two canvases of `box` (points, and over them the lasso and rings) and follows the pointer. */
 export function controlScatter(box: HTMLElement, canvas: HTMLCanvasElement, overlay: HTMLCanvasElement, events: ScatterEvents): ScatterControl {
@@ -41,6 +42,7 @@ export function controlScatter(box: HTMLElement, canvas: HTMLCanvasElement, over
   let moving: { x: number; y: number } | null = null;
   let hovered = -1;
   let resting: ReturnType<typeof setTimeout> | undefined;
+  let settling: ReturnType<typeof setTimeout> | undefined;
   let frame = 0;
   let stale = true;
   const pointsContext = canvas.getContext('2d', { alpha: false });
@@ -58,11 +60,27 @@ export function controlScatter(box: HTMLElement, canvas: HTMLCanvasElement, over
   };
 
   const drawPoints = (points: Points, inks: Inks) => {
-    image ??= pointsContext?.createImageData(canvas.width, canvas.height) ?? null;
+    const ratio = settling === undefined ? devicePixelRatio : 1;
+    const [width, height] = [Math.round(size.width * ratio), Math.round(size.height * ratio)];
+    if (canvas.width !== width || canvas.height !== height) {
+      [canvas.width, canvas.height] = [width, height];
+      image = null;
+    }
+    image ??= pointsContext?.createImageData(width, height) ?? null;
     if (!image) return;
     const selected = drawing ? drawing.selected : points.selected;
-    paintPoints(new Uint32Array(image.data.buffer), { width: size.width, height: size.height }, devicePixelRatio, view, { ...points, selected }, inks);
+    paintPoints(new Uint32Array(image.data.buffer), { width: size.width, height: size.height }, ratio, view, { ...points, selected }, inks);
     pointsContext?.putImageData(image, 0, 0);
+  };
+
+  /** While it moves, the picture has one pixel a point of the window: a sharp one of tens of thousands of points comes too late. */
+  const moves = () => {
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+      settling = undefined;
+      redraw(true);
+    }, settlingRest);
+    redraw(true);
   };
 
   const drawOverlay = ({ points, ring }: { points: Points; ring: number | null }) => {
@@ -131,7 +149,7 @@ export function controlScatter(box: HTMLElement, canvas: HTMLCanvasElement, over
     if (moving) {
       view = panned(view, size, event.clientX - moving.x, event.clientY - moving.y);
       moving = { x: event.clientX, y: event.clientY };
-      redraw(true);
+      moves();
     } else if (drawing) addCorner(event);
     else hover(nearestTo(event), event);
   };
@@ -163,16 +181,13 @@ export function controlScatter(box: HTMLElement, canvas: HTMLCanvasElement, over
     const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1);
     view = zoomed(view, size, Math.exp(-pixels * 0.002), ...placeOf(event));
     hover(-1);
-    redraw(true);
+    moves();
   };
 
   const observer = new ResizeObserver(() => {
     size = { width: box.clientWidth, height: box.clientHeight };
-    for (const each of [canvas, overlay]) {
-      each.width = Math.round(size.width * devicePixelRatio);
-      each.height = Math.round(size.height * devicePixelRatio);
-    }
-    image = null;
+    overlay.width = Math.round(size.width * devicePixelRatio);
+    overlay.height = Math.round(size.height * devicePixelRatio);
     redraw(true);
   });
   observer.observe(box);
@@ -213,6 +228,7 @@ export function controlScatter(box: HTMLElement, canvas: HTMLCanvasElement, over
       observer.disconnect();
       cancelAnimationFrame(frame);
       clearTimeout(resting);
+      clearTimeout(settling);
       stop.abort();
     },
   };
