@@ -59,9 +59,9 @@ seed: ${seed}
 `;
 
 const sampleConfig = `# The sample of RaVL: a small CLIP that tells ten garments apart and has learned a shortcut from train.csv.
-# From the repository root:
-#   node dist/cli.js analyze media/sample/ravl.yaml      finds it
-#   node dist/cli.js mitigate media/sample/ravl.yaml     removes it
+# The buttons above these lines find it and remove it. In a terminal:
+#   ravl analyze ravl.yaml
+#   ravl mitigate ravl.yaml
 ${data}
 # Each picture has four quadrants: a garment in one, solid red in another or nowhere.
 regions: { kind: grid, rows: 2, cols: 2 }
