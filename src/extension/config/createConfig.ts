@@ -114,12 +114,7 @@ function stepsOf({ viewer, log }: Pick<Context, 'viewer' | 'log'>, found: Candid
       ask: (draft, at) =>
         pick(at, {
           placeholder: vscode.l10n.t('Images with captions to fine-tune on, if there are any'),
-          items: [
-            { label: `$(debug-step-over) ${vscode.l10n.t('Skip')}`, description: vscode.l10n.t('only analyze; data.train can be added later'), value: null },
-            ...rankTables(found.tables.filter((path) => path !== draft.validation), draft.checkpoint!, 'train').map((path): PickItem<string | null> => tableItem(path)),
-            separator,
-            ...(browse('train') as PickItem<string | null>[]),
-          ],
+          items: [...trainItems(rankTables(found.tables.filter((path) => path !== draft.validation), draft.checkpoint!, 'train')), separator, ...(browse('train') as PickItem<string | null>[])],
           accept: async (train, signal) => {
             if (train === null) return { ...draft, train };
             const trainColumns = await viewer.api.tableColumns({ source: train }, { signal });
@@ -197,6 +192,13 @@ function portable(path: string): string {
 }
 
 const separator: PickItem<never> = { label: '', kind: vscode.QuickPickItemKind.Separator };
+
+/** The tables and the way past them: a table that is named as one to train on comes first, and is taken by Enter. */
+function trainItems(paths: readonly string[]): PickItem<string | null>[] {
+  const tables = paths.map((path): PickItem<string | null> => tableItem(path));
+  const skip: PickItem<string | null> = { label: `$(debug-step-over) ${vscode.l10n.t('Skip')}`, description: vscode.l10n.t('only analyze; data.train can be added later'), value: null };
+  return paths.length > 0 && /train/i.test(basename(paths[0]!)) ? [...tables, skip] : [skip, ...tables];
+}
 
 function browse(what: 'checkpoint' | 'table' | 'train'): PickItem<string>[] {
   const dialog = (label: string, options: vscode.OpenDialogOptions): PickItem<string> => ({

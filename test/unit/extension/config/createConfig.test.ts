@@ -84,7 +84,7 @@ describe('creating a config', () => {
     fake.choices.push('validation.csv', undefined);
     await create('clip');
     expect(shownLabels(0).slice(0, 3)).toEqual(['validation.csv', 'extra/notes.csv', 'train.csv']);
-    expect(shownLabels(1).slice(0, 3)).toEqual(['Skip', 'train.csv', 'extra/notes.csv']);
+    expect(shownLabels(1).slice(0, 3)).toEqual(['train.csv', 'extra/notes.csv', 'Skip']);
   });
 
   it('asks for columns only where it cannot tell', async () => {
