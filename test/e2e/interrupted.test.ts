@@ -50,9 +50,16 @@ describeEditor('a run that is disturbed', { fill }, (editor) => {
 
   it('leaves no process when the extension host is killed', async () => {
     await startAnalysis(editor(), 3);
-    const [host] = editor().extensionHosts();
-    process.kill(host!.pid, 'SIGKILL');
-    await until('the end of all workers', () => editor().workers().every(({ parent }) => parent !== host!.pid && parent !== 1), 10_000);
+    const { pid } = job(editor())!;
+    process.kill(editor().extensionHosts()[0]!.pid, 'SIGKILL');
+    await until('the end of the worker', () => !editor().workers().some((worker) => worker.pid === pid), 10_000);
+  });
+
+  it('leaves no process when the whole server is killed', async () => {
+    await editor().reload();
+    await startAnalysis(editor(), 4);
+    for (const { pid, command } of editor().server.processes()) if (/code-server\/(out|lib)\//.test(command)) process.kill(pid, 'SIGKILL');
+    await until('the end of all workers', () => editor().workers().length === 0, 10_000);
   });
 });
 

@@ -21,7 +21,7 @@ export async function analyzedSample(workspace: string, cli: string): Promise<vo
 export async function slowSample(workspace: string): Promise<void> {
   await copySample(workspace);
   await editConfig(workspace, (text) =>
-    text.replace(/regions:.*/, 'regions: { kind: grid, rows: 6, cols: 6 }\nembedding: { mode: crop, batch: 1 }').replace('vocabulary: words.txt', 'vocabulary: words.txt\n  clusters: { min: 20, max: 20 }'),
+    text.replace(/regions:.*/, 'regions: { kind: grid, rows: 5, cols: 5 }\nembedding: { mode: crop, batch: 1 }').replace('vocabulary: words.txt', 'vocabulary: words.txt\n  clusters: { min: 20, max: 20 }'),
   );
 }
 
