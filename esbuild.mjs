@@ -50,6 +50,8 @@ const extensionHost = (outdir) =>
     target: 'node20',
     format: 'cjs',
     external: ['vscode'],
+    // The editor logs an error where an extension looks at it, as zod does to recognize a browser.
+    define: { navigator: 'undefined' },
     minifySyntax: true,
   });
 
