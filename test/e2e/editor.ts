@@ -35,6 +35,8 @@ export function describeEditor(name: string, options: Options, tests: (editor: (
       const left = await editor?.close();
       // The editor's own helpers may need a push; a worker of ours must not.
       expect(left?.filter(({ command }) => command.includes('worker.js')) ?? []).toEqual([]);
+      // An error of ours that the editor logs names a file of ours.
+      expect(editor?.complaints.filter((text) => text.includes('/ravl.ravl-')) ?? []).toEqual([]);
     }, 60_000);
     tests(() => editor!);
   });
