@@ -7,8 +7,10 @@ describeEditor('an analyzed checkpoint', { fill: analyzedSample }, (editor) => {
   it('is fine-tuned from the palette: a task with a terminal, a panel that follows, the comparison', async () => {
     await editor().openFile('ravl.yaml');
     await editor().command('RaVL: Launch Region-Aware Fine-Tuning');
-    await editor().tab('Training: checkpoint').waitFor();
-    await editor().panel('training', 'Training: checkpoint');
+    const training = await editor().panel('training', 'Training: checkpoint');
+    await training.getByText(/^train: \d+ of 16 steps/).waitFor();
+    await training.getByText('Stop and keep best').waitFor();
+    await training.locator('.curves').first().waitFor();
     await editor().screenshot('training');
     const comparison = await editor().panel('comparison', 'Comparison: checkpoint');
     await comparison.getByText(/worst|weakest/i).first().waitFor();

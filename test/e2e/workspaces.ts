@@ -10,10 +10,10 @@ export async function copySample(workspace: string): Promise<void> {
   await cp(sample, workspace, { recursive: true, filter: (source) => !source.startsWith(join(sample, '.ravl')) });
 }
 
-/** The sample with a training of one short epoch, analyzed by the packaged command line. */
+/** The sample with a short training, analyzed by the packaged command line. */
 export async function analyzedSample(workspace: string, cli: string): Promise<void> {
   await copySample(workspace);
-  await editConfig(workspace, (text) => text.replace('epochs: 8', 'epochs: 1\n  steps: 4'));
+  await editConfig(workspace, (text) => text.replace('epochs: 8', 'epochs: 8\n  steps: 16'));
   await ravl(cli, workspace, 'analyze', 'ravl.yaml');
 }
 
