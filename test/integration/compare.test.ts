@@ -89,7 +89,7 @@ describe('compare', () => {
     const page = await readFile(reportFile!, 'utf8');
     expect(page.match(/<img src="data:image\/webp;base64,/g)!.length).toBeGreaterThan(10);
     expect(page).not.toMatch(/<script|https?:\/\//);
-    expect((await readdir(join(folder, 'out', 'first'))).sort()).toEqual(['comparison.json', 'report.html']);
+    expect((await readdir(join(folder, 'out', 'first'))).sort()).toEqual(['compared.json', 'comparison.json', 'report.html']);
   });
 
   it('takes a fine-tuning run for the checkpoint it made', async () => {
