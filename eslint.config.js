@@ -43,7 +43,7 @@ const outside = (folder, allowed, packages = ['vscode'], up = '../') => ({
 });
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'node_modules/', '**/*.js', '**/*.mjs', '!eslint.config.js'] },
+  { ignores: ['dist/', 'build/', 'node_modules/', '**/*.js', '**/*.mjs', '**/*.cjs', '!eslint.config.js'] },
   ...tseslint.configs.strict,
   {
     files: ['**/*.{ts,tsx}'],

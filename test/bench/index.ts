@@ -17,6 +17,7 @@ const parts: Record<string, () => Promise<void>> = {
   d: async () => (await import('./memory')).benchMemory(),
   e: async () => (await import('./training')).benchTraining(),
   f: async () => (await import('./sampleSeeds')).benchSampleSeeds(),
+  g: async () => (await import('./editor')).benchEditor(),
 };
 
 const asked = process.argv.slice(2);
