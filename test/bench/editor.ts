@@ -78,7 +78,7 @@ async function benchLargeRun(editor: Editor): Promise<void> {
   const again = await openFindings(editor);
 
   for (const [when, { page, paint }] of [['first', first], ['second', again]] as const) {
-    console.log(`    40,000 regions: paint of the findings after the run is picked, ${when} time: ${goal(paint, '≤', 1000, ' ms')}, of which ${page.toFixed(0)} ms until the editor begins the page`);
+    console.log(`    40,000 regions: paint of the findings after the run is picked, ${when} time: ${goal(paint, '≤', 1000, ' ms')}, of which ${page.toFixed(0)} ms until its page begins`);
   }
   for (const [what, frames] of [['scrolling', scroll], ['lassoing', lasso]] as const) {
     console.log(`    frames while ${what}, 95th percentile of ${frames.length}: ${goal(frames[Math.floor(0.95 * frames.length)]!, '≤', 33, ' ms')}, median ${median(frames).toFixed(1)} ms, longest ${frames.at(-1)!.toFixed(0)} ms`);
