@@ -10,6 +10,13 @@ import { classificationLoss, contrastMasks, rivalInputs, spuriousAwareLoss } fro
 import type { MitigationMethod, MitigationProblem } from './problem';
 import { fit } from './train';
 
+const unchanged: MitigationMethod = {
+  id: 'start',
+  name: 'Before fine-tuning',
+  source: 'The common start as it is: no method, but what there is to lose.',
+  mitigate: ({ start }) => Promise.resolve({ checkpoint: start }),
+};
+
 const standard: MitigationMethod = {
   id: 'standard',
   name: 'Standard fine-tuning',
@@ -110,7 +117,7 @@ const ravl: MitigationMethod = {
 };
 
 /** In the order of the tables. */
-export const mitigationMethods: readonly MitigationMethod[] = [standard, upsampled, vlErm, vlGdro, spuriousAware, lastLayer, wiseFt, ravl];
+export const mitigationMethods: readonly MitigationMethod[] = [unchanged, standard, upsampled, vlErm, vlGdro, spuriousAware, lastLayer, wiseFt, ravl];
 
 const base = ({ start, training, config }: MitigationProblem) => ({ start, data: training, config });
 
