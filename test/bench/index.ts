@@ -18,6 +18,7 @@ const parts: Record<string, () => Promise<void>> = {
   e: async () => (await import('./training')).benchTraining(),
   f: async () => (await import('./sampleSeeds')).benchSampleSeeds(),
   g: async () => (await import('./editor')).benchEditor(),
+  h: async () => (await import('./size')).benchSize(),
 };
 
 const asked = process.argv.slice(2);
