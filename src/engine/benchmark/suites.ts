@@ -48,7 +48,7 @@ export function suiteOf(name: SuiteName): Suite {
   const whole: Scale = { pretraining: { images: 40_000, epochs: 10 }, images: 10_000, evaluation: 2_000, epochs: 10 };
   switch (name) {
     case 'quick':
-      return { name, scale: { pretraining: { images: 12_000, epochs: 8 }, images: 1_500, evaluation: 800, epochs: 6 }, settings: settings(['fashion-mnist'], ['rectangle'], [0.95]) };
+      return { name, scale: { pretraining: { images: 2_000, epochs: 12 }, images: 1_500, evaluation: 800, epochs: 6 }, settings: settings(['fashion-mnist'], ['rectangle'], [0.95]) };
     case 'paper':
       return { name, scale: whole, settings: settings(['fashion-mnist', 'mnist'], ['rectangle'], strengths) };
     case 'full':
