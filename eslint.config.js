@@ -9,14 +9,16 @@ const engine = {
   runtime: ['onnx'],
   dataset: ['runtime', 'onnx'],
   checkpoint: ['runtime', 'onnx'],
-  run: [],
+  slurm: [],
+  run: ['slurm'],
+  launcher: ['slurm', 'run'],
   report: ['run'],
-  discovery: ['checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
+  discovery: ['checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'launcher', 'report'],
   training: ['discovery', 'autodiff', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run'],
   evaluation: ['discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
   mitigation: ['training', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
   viewer: ['training', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
-  benchmark: ['mitigation', 'training', 'autodiff', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'report'],
+  benchmark: ['mitigation', 'training', 'autodiff', 'evaluation', 'discovery', 'checkpoint', 'dataset', 'runtime', 'onnx', 'run', 'launcher', 'report'],
 };
 
 /**

@@ -164,6 +164,38 @@ const mitigationSchema = z.strictObject({
   reduction: z.enum(['mean', 'sum']).default('mean').describe('Region terms of the samples of a batch: their mean, as for the contrastive loss, or their sum.'),
 });
 
+/** Of a value that goes to sbatch as an argument of its own: what no shell reads needs no quoting, and no line may end in it. */
+const plainText = z.string().min(1).regex(/^\P{C}*$/u, 'It must be one line without control characters.');
+
+/** What RaVL tells sbatch itself; said twice, tasks would not find each other. */
+const ownOptions = [
+  'array', 'chdir', 'dependency', 'error', 'job-name', 'kill-on-invalid-dep', 'output', 'parsable', 'requeue', 'no-requeue', 'test-only', 'wait', 'wrap',
+];
+
+const sbatchOptionSchema = plainText
+  .regex(/^--[a-z][a-z0-9-]*(=|$)/, 'An option of sbatch starts with -- and has its value behind =, such as --constraint=a100.')
+  .refine((line) => !ownOptions.includes(/^--([^=]*)/.exec(line)?.[1] ?? ''), 'RaVL sets this option itself; leave it out.');
+
+const launcherSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('local').describe('local: in one process on this machine. pool: in several on this machine. slurm: as jobs of a Slurm cluster that shares the files.'),
+    }),
+    z.strictObject({
+      kind: z.literal('pool'),
+      processes: z.int().min(1).max(256).optional().describe('Processes at once; as many as the machine has cores, four at most, when left out.'),
+    }),
+    z.strictObject({
+      kind: z.literal('slurm'),
+      partition: plainText.optional().describe("Slurm's partition; the cluster's default when left out."),
+      gpus: z.union([z.int().min(1), plainText]).optional().describe('GPUs a task, as a number or such as a100:1; none when left out.'),
+      time: z.union([z.int().min(1), plainText]).optional().describe('Time limit of a task, in minutes or such as 1:30:00.'),
+      account: plainText.optional().describe('Account that the time is charged to.'),
+      lines: z.array(sbatchOptionSchema).optional().describe('Further options of sbatch, one an entry, such as --constraint=a100.'),
+    }),
+  ])
+  .describe('Where the work is done. The results are the same everywhere.');
+
 export const deviceSchema = z
   .enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'])
   .describe('Where inference runs. auto tries what this machine has and checks it against the CPU.');
@@ -182,6 +214,7 @@ export const configSchema = z.strictObject({
   discovery: discoverySchema.prefault({}).describe('How clusters are found, scored and flagged.'),
   training: trainingSchema.prefault({}).describe('How the image encoder is fine-tuned (`ravl mitigate`, `ravl finetune`).'),
   mitigation: mitigationSchema.prefault({}).describe('What region-aware fine-tuning pushes away (paper, section 3.3).'),
+  launcher: launcherSchema.prefault({ kind: 'local' }),
   device: deviceSchema.default('auto'),
   seed: z.int().min(0).max(0xffffffff).default(0).describe('Seed of everything random; the same inputs and seed give the same findings.'),
 });
@@ -195,4 +228,7 @@ export type EmbeddingConfig = Config['embedding'];
 export type DiscoveryConfig = Config['discovery'];
 export type TrainingConfig = Config['training'];
 export type MitigationConfig = Config['mitigation'];
+export type LauncherConfig = Config['launcher'];
+export type PoolConfig = Extract<LauncherConfig, { kind: 'pool' }>;
+export type SlurmConfig = Extract<LauncherConfig, { kind: 'slurm' }>;
 export type Device = Config['device'];

@@ -1,0 +1,54 @@
+/**
+ * Work in several processes. A launch is a folder with task.json, what is to be done as plain data, and stages of tasks; a task is
+ * a process of its own, `node cli.js task <folder> <stage> <index>`, that reads task.json and does its share. Tasks speak through
+ * files that are written whole or not at all, so one that is lost is simply started again.
+ */
+import type { LauncherConfig } from '../../shared/config';
+import type { Report } from '../../shared/progress';
+
+export interface Launch {
+  /** How people find its jobs. */
+  readonly name: string;
+  /** Absolute, on a disk that every node sees; task.json, logs and what failed lie here. Of one launch at a time. */
+  readonly folder: string;
+  /** In order; none begins before every task of the one before has ended well. */
+  readonly stages: readonly LaunchStage[];
+  readonly task: Task;
+}
+
+export interface LaunchStage {
+  /** Lower-case letters and dashes: a part of file names. */
+  readonly name: string;
+  /** How many; a task knows itself by its index from 0. A stage without tasks is passed over. */
+  readonly tasks: number;
+}
+
+/** What task.json holds: which part of the engine is asked, and what; that part checks its request when it reads it. */
+export interface Task {
+  readonly kind: 'analyze' | 'benchmark';
+  readonly request: unknown;
+}
+
+export interface Watch {
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  /** Called over and over while tasks are at work, to look at what they have written and report it. Never two at a time. */
+  looked?(): Promise<void>;
+}
+
+/** Where tasks are started, other than in this process. */
+export type Launcher = Exclude<LauncherConfig, { kind: 'local' }>;
+
+/**
+ * Starts the tasks of a launch and waits for them: in processes of this machine, or as Slurm jobs. Jobs of the same folder that
+ * are still alive (their watcher was killed) are waited for and not submitted again.
+ *
+ * Throws what the first task that failed has thrown, or RavlError `launcher-*`; the other tasks are stopped then, and once `signal`
+ * is aborted, which throws `signal.reason` when none is left.
+ */
+export async function runLaunch(launch: Launch, launcher: Launcher, watch: Watch): Promise<void> {
+  void launch;
+  void launcher;
+  watch.signal.throwIfAborted();
+  throw new Error('not yet');
+}
