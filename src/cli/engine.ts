@@ -11,7 +11,7 @@ import type { MachineReport } from '../engine/runtime/doctor';
 import type { CheckpointConfig } from '../shared/config';
 import type { Report } from '../shared/progress';
 
-export type { AnalyzeRequest, AnalyzeResult, CompareRequest, CompareResult, EvaluateRequest, Evaluation, FineTunePlan, FineTuneRequest, FineTuneResult, KnownRun, Side };
+export type { AnalyzeRequest, AnalyzeResult, BenchmarkRequest, CompareRequest, CompareResult, EvaluateRequest, Evaluation, FineTunePlan, FineTuneRequest, FineTuneResult, KnownRun, Side };
 
 /** What the command line asks of the engine; main.ts wires the real one, tests a false one. */
 export interface Engine {

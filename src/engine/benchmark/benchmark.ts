@@ -1,22 +1,20 @@
 /** `ravl benchmark`: planted correlations, discovery and mitigation by every method, and the tables. */
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Report } from '../../shared/progress';
 import { versions } from '../discovery/versions';
 import { withStorageErrors } from '../run/errors';
-import { classNames, readIdxFolder } from './idx';
-import { dataMissing } from './errors';
+import { openSuite, type SuiteRequest } from './openSuite';
 import { writeResults } from './output';
-import { detectionStage, mitigationStage, startStage, type Detected, type MitigationResult, type Sources, type Stage } from './stages';
-import { suiteOf, type Dataset, type SuiteName } from './suites';
-import { tablesOf, thresholds, validAt, type Tables } from './tables';
+import type { PhotosRequest } from './photos';
+import { runSettings } from './settings';
+import type { Detected, Stage } from './stages';
+import { tablesOf, thresholds, type Tables } from './tables';
 
 export interface BenchmarkRequest {
-  readonly suite: SuiteName;
-  /** Folder of each data set's four .gz files. */
-  readonly data: Partial<Record<Dataset, string>>;
+  /** Which settings: a suite, or an object in photos. */
+  readonly of: SuiteRequest | PhotosRequest;
   /** Folder for the tables and, in `cache`, what is kept to go on from. */
   readonly out: string;
   /** Run no more than so many settings: a part of a suite, seed by seed. */
@@ -33,62 +31,31 @@ export interface BenchmarkResult {
  * Runs a suite, or goes on with it; the time that is left is told after the first setting. Throws RavlError `benchmark-*` and what
  * training and embedding throw; once `signal` is aborted it stops between two steps with `signal.reason`, and loses that stage alone.
  */
-export async function benchmark({ suite: name, data, out, settings: most, skipMitigation }: BenchmarkRequest, report: Report, signal: AbortSignal): Promise<BenchmarkResult> {
-  const suite = suiteOf(name);
-  const settings = suite.settings.slice(0, most);
-  const cache = join(out, 'cache');
-  await withStorageErrors(cache, () => mkdir(cache, { recursive: true }));
-  const sources = await readSources([...new Set(settings.map(({ dataset }) => dataset))], data);
-  const stage: Stage = { sources, scale: suite.scale, cache, report: quieter(report), signal };
-  for (const dataset of Object.keys(sources)) await startStage(stage, dataset as Dataset);
-
-  const detected: Detected[] = [];
-  const clock = paceOf(settings.length, report, 'discovery');
-  for (const setting of settings) {
-    detected.push(await detectionStage(stage, setting));
-    clock(detected.length);
-  }
-  const mitigated: MitigationResult[] = [];
-  const valid = validAt(detected, thresholds[0]);
-  if (!skipMitigation) {
-    const tick = paceOf(valid.length, report, 'mitigation');
-    for (const [i, each] of valid.entries()) {
-      mitigated.push(...(await mitigationStage(stage, each)));
-      tick(i + 1);
-    }
-  }
+export async function benchmark({ of, out, settings: most, skipMitigation }: BenchmarkRequest, report: Report, signal: AbortSignal): Promise<BenchmarkResult> {
+  const { suite, sources } = await openSuite(of, most, report, signal);
+  const stage: Stage = { sources, cache: await cacheFolder(out), report: quieter(report), signal };
+  for (const source of Object.values(sources)) await source.start(stage);
+  const { detected, mitigated } = await runSettings(stage, suite.settings.slice(0, most), skipMitigation, report);
   const tables = tablesOf(detected, mitigated);
+  if (tables.valid[0]!.settings === 0) report({ type: 'note', level: 'warning', text: nothingLearned(detected) });
   const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
-  return { tables, markdownFile: await writeResults(out, { suite: { ...suite, settings }, machine, versions: { ...versions }, detected, mitigated, tables }) };
+  return { tables, markdownFile: await writeResults(out, { suite, machine, versions: { ...versions }, detected, mitigated, tables }) };
 }
 
-async function readSources(datasets: readonly Dataset[], data: BenchmarkRequest['data']): Promise<Sources> {
-  const sources: Record<string, Sources[string]> = {};
-  for (const dataset of datasets) {
-    const folder = data[dataset];
-    if (folder === undefined || !existsSync(folder)) throw dataMissing(dataset, folder);
-    const names = classNames[dataset];
-    sources[dataset] = { train: await readIdxFolder(folder, 'train', names), test: await readIdxFolder(folder, 'test', names) };
-  }
-  return sources;
+export async function cacheFolder(out: string): Promise<string> {
+  const cache = join(out, 'cache');
+  await withStorageErrors(cache, () => mkdir(cache, { recursive: true }));
+  return cache;
 }
 
 /** Trainers speak of every epoch; of a benchmark's hundreds of trainings only the stages are of interest. */
-const quieter =
+export const quieter =
   (report: Report): Report =>
   (event) => {
     if (event.type === 'note' && /^(Discovery|Mitigation|Pretraining)\b/.test(event.text)) report(event);
   };
 
-/** Progress over settings; after the first one that was not in the cache it says what all will take. */
-function paceOf(total: number, report: Report, phase: string): (done: number) => void {
-  const started = performance.now();
-  let told = false;
-  return (done) => {
-    report({ type: 'progress', phase, done, total, unit: 'settings' });
-    const each = (performance.now() - started) / 1000 / done;
-    if (told || each < 1) return;
-    told = true;
-    report({ type: 'note', level: 'info', text: `A setting takes ${each.toFixed(0)} s in ${phase}, so the ${total - done} that are left take about ${Math.ceil((each * (total - done)) / 60)} minutes.` });
-  };
+function nothingLearned(detected: readonly Detected[]): string {
+  const best = detected.reduce((a, b) => (Math.min(b.eps1, b.eps2) > Math.min(a.eps1, a.eps2) ? b : a));
+  return `There is nothing to measure: in no setting did the model learn the shortcut by ${thresholds[0]} points in every seed (at best eps1 is ${best.eps1.toFixed(1)} and eps2 ${best.eps2.toFixed(1)}). More epochs, a higher learning rate or a stronger correlation teach it.`;
 }

@@ -23,23 +23,47 @@ export interface FeatureTable {
  * Throws RavlError `benchmark-setting` for a target or class that cannot be, and where the images are too few to come down to it.
  */
 export function plantCorrelation(totals: Int32Array, tied: number, target: number, seed: number): FeatureTable {
-  if (!(target > 0 && target <= 1)) throw settingInvalid(`A Cramér's V of ${target} cannot be planted.`, 'Give a number above 0 and up to 1; the paper uses 0.7 to 0.99.');
-  if (totals.length < 2) throw settingInvalid('A correlation takes at least two classes.', 'Give a data set with more classes.');
-  if (!(tied in totals)) throw settingInvalid(`There is no class ${tied} among ${totals.length}.`, 'Name one of the classes of the data set.');
-  const empty = totals.indexOf(0);
-  if (empty >= 0) throw settingInvalid(`Class ${empty} has no images.`, 'Ask for at least one image a class.');
+  const present = fullCorrelation(totals, tied, target);
   const random = seededRandom(seed, 'table');
-  const present = totals.map((total, label) => (label === tied ? total : 0));
   while (cramersV({ totals, present }) > target + rounding) {
     for (let label = 0; label < totals.length; label++) {
       const moved = uniformInt(random, 1, 3);
       present[label]! += label === tied ? -moved : moved;
       if (present[label]! < 0 || present[label]! > totals[label]!) {
-        throw settingInvalid(`${totals[label]} images of a class are too few for a Cramér's V of ${target}.`, 'Ask for more images, or a stronger correlation.');
+        throw tooFew(totals[label]!, target);
       }
     }
   }
   return { totals, present };
+}
+
+/**
+ * The same one image at a time, of a class drawn at random: for sets so small that a whole round of the paper's would overshoot.
+ * Errors as `plantCorrelation`.
+ */
+export function plantOneByOne(totals: Int32Array, tied: number, target: number, seed: number): FeatureTable {
+  const present = fullCorrelation(totals, tied, target);
+  const random = seededRandom(seed, 'table');
+  while (cramersV({ totals, present }) > target + rounding) {
+    const movable = Array.from(totals.keys()).filter((label) => (label === tied ? present[label]! > 0 : present[label]! < totals[label]!));
+    if (movable.length === 0) throw tooFew(totals[tied]!, target);
+    const label = movable[uniformInt(random, 0, movable.length - 1)]!;
+    present[label]! += label === tied ? -1 : 1;
+  }
+  return { totals, present };
+}
+
+const tooFew = (images: number, target: number) =>
+  settingInvalid(`${images} images of a class are too few for a Cramér's V of ${target}.`, 'Ask for more images, or a stronger correlation.');
+
+/** [classes] every image of class `tied` has the feature, and no other image has. */
+function fullCorrelation(totals: Int32Array, tied: number, target: number): Int32Array {
+  if (!(target > 0 && target <= 1)) throw settingInvalid(`A Cramér's V of ${target} cannot be planted.`, 'Give a number above 0 and up to 1; the paper uses 0.7 to 0.99.');
+  if (totals.length < 2) throw settingInvalid('A correlation takes at least two classes.', 'Give a data set with more classes.');
+  if (!(tied in totals)) throw settingInvalid(`There is no class ${tied} among ${totals.length}.`, 'Name one of the classes of the data set.');
+  const empty = totals.indexOf(0);
+  if (empty >= 0) throw settingInvalid(`Class ${empty} has no images.`, 'Ask for at least one image a class.');
+  return totals.map((total, label) => (label === tied ? total : 0));
 }
 
 /** V of full correlation is 1, but for the last digits. */

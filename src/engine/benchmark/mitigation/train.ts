@@ -3,10 +3,11 @@
  * way and no epoch is chosen, so that every method makes the same steps and none sees the evaluation set.
  */
 import type { Box } from '../../../shared/boxes';
-import type { Config } from '../../../shared/config';
+import type { CheckpointConfig, Config } from '../../../shared/config';
 import type { Report } from '../../../shared/progress';
 import { openCheckpoint } from '../../checkpoint/checkpoint';
-import { checkpointFiles } from '../../checkpoint/checkpointFiles';
+import { checkpointFiles, writtenConfig } from '../../checkpoint/checkpointFiles';
+import { findLayout } from '../../checkpoint/layout';
 import { lossOptions, openTraining } from '../../mitigation/openTraining';
 import { openTexts } from '../../mitigation/trainingInputs';
 import { writeFolderAtomically } from '../../run/atomic';
@@ -27,8 +28,8 @@ export interface TrainingSet {
 }
 
 export interface Fit {
-  /** Folder of the checkpoint to start from. */
-  readonly start: string;
+  /** The checkpoint to start from; its paths are absolute. */
+  readonly start: CheckpointConfig;
   /** Folder of the new one; whole once it is there. */
   readonly out: string;
   readonly data: TrainingSet;
@@ -46,8 +47,11 @@ export interface Fit {
   readonly stepped?: (images: Int32Array, result: StepResult) => void;
 }
 
-/** Throws what training throws, and `signal.reason` between two steps once `signal` is aborted; then nothing is written. */
-export async function fit({ start, out, data, config, regions, loss, sample, inputs, stepped }: Fit, report: Report, signal: AbortSignal): Promise<void> {
+/**
+ * The new checkpoint. Throws what training throws, and `signal.reason` between two steps once `signal` is aborted; then nothing is
+ * written.
+ */
+export async function fit({ start, out, data, config, regions, loss, sample, inputs, stepped }: Fit, report: Report, signal: AbortSignal): Promise<CheckpointConfig> {
   const checkpoint = await openCheckpoint(start, '.');
   const kind = regions || loss ? 'mitigate' : 'finetune';
   const images = data.labels.length;
@@ -89,9 +93,15 @@ export async function fit({ start, out, data, config, regions, loss, sample, inp
       signal,
     );
     await writeFolderAtomically(out, await checkpointFiles(checkpoint, model.named(split(trained.lastWeights, model))));
+    return writtenConfig(start, checkpoint.layout, out);
   } finally {
     await Promise.all([step.release(), texts.release()]);
   }
+}
+
+/** How a checkpoint that was trained from `start` is named once it is in `folder`. */
+export async function trainedCheckpoint(start: CheckpointConfig, folder: string): Promise<CheckpointConfig> {
+  return writtenConfig(start, await findLayout(start, '.'), folder);
 }
 
 /** No validation, no log and no states: a fit takes a minute, and a killed one is made again. */
