@@ -20,10 +20,11 @@ export interface Embedded extends ImageEmbeddings {
   readonly classRows: Float32Array;
 }
 
-/** `folder` holds shards while it works. Throws what embedding throws; every image has to be readable. */
+/** `folder` holds shards while it works; those that a killed process left are of another checkpoint, it may be, and not gone on from. Throws what embedding throws; every image has to be readable. */
 export async function embedSet(given: CheckpointConfig, table: Table, classes: readonly string[], config: Config, folder: string, report: Report, signal: AbortSignal): Promise<Embedded> {
   const checkpoint = await openCheckpoint(given, '.');
   const shards = join(folder, 'shards');
+  await rm(shards, { recursive: true, force: true });
   const finder = await openRegionFinder(config.regions, table, '.', config.device, report);
   const encoder = await openRegionEncoder(checkpoint, config.embedding, config.device, report);
   try {
