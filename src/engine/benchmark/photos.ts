@@ -7,6 +7,7 @@
  * written without loss, so that nothing but the object tells the one from the other.
  */
 import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
@@ -164,13 +165,15 @@ function plantedPhotos({ table, labels, visible, object }: Photos, name: string,
     counts: (image, box) => !shows(box, marks[image]!),
     async write(folder) {
       const chosen = selectRows(table, rows);
+      const images = join(folder, 'images', name);
+      await withStorageErrors(images, () => mkdir(images, { recursive: true }));
       const files: string[] = [];
       for (const [image, file] of chosen.files.entries()) {
         const [mark] = marks[image]!;
-        const written = join(folder, 'images', name, `${String(image).padStart(digits, '0')}.png`);
+        const written = join(images, `${String(image).padStart(digits, '0')}.png`);
         if (mark && !existsSync(written)) {
           const png = await encodePhoto(await paste(await decodeImage(file), object, mark.box));
-          await withStorageErrors(written, () => writeFileAtomically(written, png));
+          await writeFileAtomically(written, png);
         }
         files.push(mark ? written : file);
       }
