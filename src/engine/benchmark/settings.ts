@@ -72,7 +72,7 @@ function paceOf(stage: Stage, settings: readonly Setting[], skipMitigation: bool
     const minutes = Math.ceil((toFind * seconds.discovery + toMend * (seconds.mitigation ?? 0)) / 60);
     const measured = `discovery took ${seconds.discovery.toFixed(0)} s${skipMitigation ? '' : ` and mitigation ${seconds.mitigation!.toFixed(0)} s`}`;
     const bound = skipMitigation ? '' : ' at most (mitigation is for settings whose model learned the shortcut)';
-    report({ type: 'note', level: 'info', text: `For one setting ${measured}, so what is left of ${settings.length} takes about ${minutes} minutes${bound}. Stopped, the benchmark goes on where it was.` });
+    report({ type: 'note', level: 'info', text: `For one setting ${measured}, so what is left of ${settings.length} takes about ${minutes} min${bound}. Stopped, the benchmark goes on where it was.` });
   };
   return {
     wanted: () => !skipMitigation && seconds.discovery !== undefined && seconds.mitigation === undefined,
