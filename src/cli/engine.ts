@@ -1,4 +1,5 @@
-import type { BenchmarkRequest, BenchmarkResult } from '../engine/benchmark/benchmark';
+import type { BenchmarkResult } from '../engine/benchmark/benchmark';
+import type { BenchmarkRequest } from '../engine/benchmark/request';
 import type { CheckpointDescription } from '../engine/checkpoint/describe';
 import type { AnalyzeRequest, AnalyzeResult } from '../engine/discovery/analyze';
 import type { CompareRequest, CompareResult, EvaluateRequest } from '../engine/evaluation/compareCheckpoints';
@@ -22,6 +23,8 @@ export interface Engine {
   planFineTune(request: FineTuneRequest, report: Report, signal: AbortSignal): Promise<FineTunePlan>;
   /** Rejects with an AbortError when `signal` stopped it. */
   benchmark(request: BenchmarkRequest, report: Report, signal: AbortSignal): Promise<BenchmarkResult>;
+  /** One task of a launch, told by its folder. Rejects as `analyze` does when `signal` stopped it. */
+  task(folder: string, stage: string, index: number, report: Report, signal: AbortSignal): Promise<void>;
   inspect(checkpoint: CheckpointConfig, baseDir: string): Promise<CheckpointDescription>;
   doctor(): Promise<MachineReport>;
   /** The column names of a table; none for a folder with a folder per class. */

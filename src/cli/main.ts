@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import packageJson from '../../package.json';
+import { dieWithParent } from '../engine/launcher/parent';
+import { preferPackages } from '../engine/runtime/packages';
 import { systemCode } from '../shared/errors';
 import type { Engine } from './engine';
 import { engineUnavailable } from './errors';
@@ -11,6 +13,19 @@ const engine: Engine = {
   fineTune: async (request, report, signal) => (await loaded(import('../engine/mitigation/fineTune'))).fineTune(request, report, signal),
   planFineTune: async (request, report, signal) => (await loaded(import('../engine/mitigation/plan'))).planFineTune(request, report, signal),
   benchmark: async (request, report, signal) => (await loaded(import('../engine/benchmark/benchmark'))).benchmark(request, report, signal),
+  task: async (folder, stage, index, report, signal) => {
+    // In a pool; Slurm looks after its own.
+    if (process.send) {
+      dieWithParent();
+      process.channel?.unref();
+    }
+    preferPackages(process.env['RAVL_PACKAGES'], (line) => report({ type: 'note', level: 'warning', text: line }));
+    const { runTask } = await import('../engine/launcher/task');
+    await runTask(folder, stage, index, async ({ kind }, share) => {
+      if (kind === 'benchmark') throw new Error('not yet');
+      await (await loaded(import('../engine/discovery/analyzeTask'))).analyzeTask(share, report, signal);
+    });
+  },
   inspect: async (config, baseDir) => {
     const [{ openCheckpoint }, { describeCheckpoint }] = await loaded(Promise.all([import('../engine/checkpoint/checkpoint'), import('../engine/checkpoint/describe')]));
     return describeCheckpoint(await openCheckpoint(config, baseDir));

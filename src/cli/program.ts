@@ -14,6 +14,7 @@ import { failureJson, failureText } from './failure';
 import { type FineTuneOptions, fineTuneCommand } from './fineTune';
 import { type InitOptions, initCommand } from './init';
 import { inspectCommand } from './inspect';
+import { taskCommand } from './task';
 import type { Terminal } from './terminal';
 
 /**
@@ -62,6 +63,8 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
     .option('--grid <rows x columns>', 'cut images into a grid of regions, such as 2x2')
     .option('--mode <mode>', `how regions are embedded: ${choices('embedding.mode')}`)
     .option('--device <device>', `where inference runs: ${choices('device')}`)
+    .option('--launcher <kind>', `where the work is done: ${choices('launcher.kind')}`)
+    .option('--sbatch <option>', 'a further option of sbatch, such as --sbatch --constraint=a100; give it again for more', repeated)
     .option('--seed <number>', 'seed of everything random')
     .option('--out <folder>', "folder in which .ravl/runs is made (default: the config's folder, or the current one)")
     .option('--skip-unreadable', 'leave out images that cannot be read instead of stopping')
@@ -183,6 +186,13 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
     .option('--label <column>', 'column with the class labels (default: told from the names)')
     .option('--force', 'overwrite a file that is already there')
     .action((checkpoint: string, table: string, options: InitOptions) => initCommand(checkpoint, table, options, terminal, engine));
+
+  ravl
+    .command('task', { hidden: true })
+    .argument('<folder>')
+    .argument('<stage>')
+    .argument('<index>')
+    .action((folder: string, stage: string, index: string) => taskCommand(folder, stage, index, terminal, engine));
 
   return ravl;
 }

@@ -12,6 +12,8 @@ export interface ConfigOptions {
   readonly prompt?: readonly string[];
   readonly class?: readonly string[];
   readonly device?: string;
+  readonly launcher?: string;
+  readonly sbatch?: readonly string[];
   readonly seed?: string;
   readonly mode?: string;
   readonly grid?: string;
@@ -90,6 +92,8 @@ function overridesOf(options: ConfigOptions, toBase: (path: string) => string): 
     override('--prompt', ['prompts'], options.prompt),
     override('--class', ['classes'], options.class),
     override('--device', ['device'], options.device),
+    options.launcher === undefined ? undefined : { option: '--launcher', path: ['launcher'], value: ofKind(options.launcher) },
+    options.sbatch === undefined ? undefined : { option: '--sbatch', path: ['launcher'], value: withLines(options.sbatch) },
     override('--seed', ['seed'], options.seed, numberOrText),
     override('--mode', ['embedding', 'mode'], options.mode),
     override('--grid', ['regions'], options.grid, grid),
@@ -110,6 +114,15 @@ function optionFor(path: readonly PropertyKey[]): string | undefined {
   if (path[0] === 'data' && (path.length === 1 || path[1] === 'validation')) return '--validation';
   return path[0] === 'checkpoint' ? 'The checkpoint' : undefined;
 }
+
+/** The config's launcher where it is of this kind, with all it says about it, or else that kind alone. */
+const ofKind = (kind: string) => (before: unknown) => ((before as { kind?: unknown } | undefined)?.kind === kind ? before : { kind });
+
+/** Behind the lines of the config; sbatch has no other launcher to go with. */
+const withLines = (lines: readonly string[]) => (before: unknown) => {
+  const launcher = before as { kind?: unknown; lines?: unknown } | undefined;
+  return { kind: 'slurm', ...launcher, lines: [...(Array.isArray(launcher?.lines) ? launcher.lines : []), ...lines] };
+};
 
 function grid(text: string): unknown {
   const match = /^(\d{1,9})[x×](\d{1,9})$/i.exec(text.trim());

@@ -169,7 +169,7 @@ const plainText = z.string().min(1).regex(/^\P{C}*$/u, 'It must be one line with
 
 /** What RaVL tells sbatch itself; said twice, tasks would not find each other. */
 const ownOptions = [
-  'array', 'chdir', 'dependency', 'error', 'job-name', 'kill-on-invalid-dep', 'output', 'parsable', 'requeue', 'no-requeue', 'test-only', 'wait', 'wrap',
+  'array', 'chdir', 'dependency', 'error', 'job-name', 'kill-on-invalid-dep', 'open-mode', 'output', 'parsable', 'requeue', 'no-requeue', 'test-only', 'wait', 'wrap',
 ];
 
 const sbatchOptionSchema = plainText

@@ -32,6 +32,7 @@ export interface ParsedConfig {
 export interface Override {
   readonly option: string;
   readonly path: readonly string[];
+  /** A function makes it of the value that was there. */
   readonly value: unknown;
 }
 
@@ -211,7 +212,7 @@ function covers(override: Override, path: readonly PropertyKey[]): boolean {
 
 /** A copy of `root` with `value` at `path`; a wrong kind of value on the way stays, for the schema to name. */
 function withValue(root: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
-  if (key === undefined) return value;
+  if (key === undefined) return typeof value === 'function' ? (value as (before: unknown) => unknown)(root) : value;
   if (root !== undefined && root !== null && (typeof root !== 'object' || Array.isArray(root))) return root;
   const mapping = (root ?? {}) as Record<string, unknown>;
   return { ...mapping, [key]: withValue(Object.hasOwn(mapping, key) ? mapping[key] : undefined, rest, value) };

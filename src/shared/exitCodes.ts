@@ -17,7 +17,7 @@ export function exitCodeOf(error: unknown): number {
   const [room = ''] = error.code.split('-');
   if (['config', 'usage'].includes(room)) return exitCodes.usage;
   // The runtime refuses graphs, which are input; that memory ran out is not the graph's fault.
-  if (['run', 'device', 'report', 'worker'].includes(room) || error.code === 'runtime-out-of-memory') return exitCodes.run;
+  if (['run', 'launcher', 'device', 'report', 'worker'].includes(room) || error.code === 'runtime-out-of-memory') return exitCodes.run;
   return exitCodes.input;
 }
 

@@ -3,8 +3,8 @@ import { createMessageConnection, IPCMessageReader, IPCMessageWriter } from 'vsc
 import { eventSender, messagesOnly, serve } from '../shared/rpc';
 import { workerApi, type workerEvents } from '../shared/workerApi';
 import { workerHandlers } from './handlers';
-import { preferPackages } from './packages';
-import { dieWithParent } from './parent';
+import { preferPackages } from '../engine/runtime/packages';
+import { dieWithParent } from '../engine/launcher/parent';
 
 const log = (text: string) => void process.stderr.write(`${text}\n`);
 

@@ -41,28 +41,46 @@ export interface EmbedRequest {
 }
 
 /**
- * Throws what decoding, region finding and the encoder throw; finished shards stay. Stops between batches with
- * `signal.reason` once `signal` is aborted.
+ * Embeds what is not embedded yet, and returns all of it. Throws what decoding, region finding and the encoder throw; finished shards
+ * stay. Stops between batches with `signal.reason` once `signal` is aborted. For the holder of the run's lock only.
  */
 export async function embedImages(request: EmbedRequest, report: Report, signal: AbortSignal): Promise<ImageEmbeddings> {
-  const { table, folder } = request;
+  const { table, folder, checkpoint } = request;
   const total = table.files.length;
-  const shards = Math.ceil(total / shardSize);
+  const missing = await missingShards(folder, total, report);
+  await embedShards(request, missing, total - imagesIn(missing, total), report, signal);
+  return await gatherShards(folder, total, checkpoint.dim);
+}
+
+/**
+ * The shards of `total` images that are not finished yet, ascending; says how many images need not be embedded again. For the
+ * holder of the run's lock only.
+ */
+export async function missingShards(folder: string, total: number, report: Report): Promise<number[]> {
   const finished = await finishedShards(folder, report);
-  const reused = [...finished].reduce((sum, shard) => sum + Math.min(shardSize, total - shard * shardSize), 0);
+  const reused = imagesIn(finished, total);
   if (reused > 0) report({ type: 'note', level: 'info', text: `${reused} of ${total} images were embedded before and are not embedded again.` });
-  let done = reused;
-  for (let shard = 0; shard < shards; shard++) {
-    if (finished.has(shard)) continue;
+  return Array.from({ length: Math.ceil(total / shardSize) }, (_, shard) => shard).filter((shard) => !finished.has(shard));
+}
+
+/** Embeds the images of some shards and writes these; `before` images count as done already. Errors as `embedImages`. */
+export async function embedShards(request: EmbedRequest, shards: readonly number[], before: number, report: Report, signal: AbortSignal): Promise<void> {
+  const total = request.table.files.length;
+  let done = before;
+  for (const shard of shards) {
     const first = shard * shardSize;
-    const count = Math.min(shardSize, total - first);
+    const count = imagesIn([shard], total);
     const columns = await embedShard(request, first, count, report, signal, (images) => {
       report({ type: 'progress', phase: 'embed', done: done + images, total, unit: 'images' });
     });
-    await writeShard(folder, shard, columns);
+    await writeShard(request.folder, shard, columns);
     done += count;
   }
-  return await gather(folder, shards, request.checkpoint.dim);
+}
+
+/** How many of `total` images some shards hold. */
+export function imagesIn(shards: Iterable<number>, total: number): number {
+  return [...shards].reduce((sum, shard) => sum + Math.max(0, Math.min(shardSize, total - shard * shardSize)), 0);
 }
 
 async function embedShard(
@@ -124,8 +142,9 @@ function intersection(box: Box, visible: Box): Box | null {
   return width >= 0.5 && height >= 0.5 ? [x, y, width, height] : null;
 }
 
-/** All shards in one; two passes, so that memory holds the result and one shard. */
-async function gather(folder: string, shards: number, dim: number): Promise<ImageEmbeddings> {
+/** All shards of `total` images in one; two passes, so that memory holds the result and one shard. Throws `run-artifact-damaged`. */
+export async function gatherShards(folder: string, total: number, dim: number): Promise<ImageEmbeddings> {
+  const shards = Math.ceil(total / shardSize);
   const sizes: [images: number, regions: number][] = [];
   for (let shard = 0; shard < shards; shard++) {
     const { rows, regionImage } = await readShard(folder, shard);

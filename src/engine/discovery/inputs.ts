@@ -32,8 +32,8 @@ export async function identifyInputs(
     inputs[basename(file) in inputs ? secondName(file, hash) : basename(file)] = hash;
   }
   inputs.images = await imageListHash('', table.files);
-  // How the model will be trained does not change what is found in it.
-  const decisive = { ...config, training: undefined, mitigation: undefined };
+  // How the model will be trained, and where the work is done, does not change what is found in it.
+  const decisive = { ...config, training: undefined, mitigation: undefined, launcher: undefined };
   return { fingerprint: fingerprint({ config: decisive, inputs, versions }), inputs };
 }
 

@@ -14,12 +14,14 @@ export interface Launch {
   /** In order; none begins before every task of the one before has ended well. */
   readonly stages: readonly LaunchStage[];
   readonly task: Task;
+  /** What starts a task, when `task <folder> <stage> <index>` is added; the command line beside this file when left out. */
+  readonly command?: readonly string[];
 }
 
 export interface LaunchStage {
   /** Lower-case letters and dashes: a part of file names. */
   readonly name: string;
-  /** How many; a task knows itself by its index from 0. A stage without tasks is passed over. */
+  /** How many, 1000 at most; a task knows itself by its index from 0. A stage without tasks is passed over. */
   readonly tasks: number;
 }
 
@@ -38,17 +40,3 @@ export interface Watch {
 
 /** Where tasks are started, other than in this process. */
 export type Launcher = Exclude<LauncherConfig, { kind: 'local' }>;
-
-/**
- * Starts the tasks of a launch and waits for them: in processes of this machine, or as Slurm jobs. Jobs of the same folder that
- * are still alive (their watcher was killed) are waited for and not submitted again.
- *
- * Throws what the first task that failed has thrown, or RavlError `launcher-*`; the other tasks are stopped then, and once `signal`
- * is aborted, which throws `signal.reason` when none is left.
- */
-export async function runLaunch(launch: Launch, launcher: Launcher, watch: Watch): Promise<void> {
-  void launch;
-  void launcher;
-  watch.signal.throwIfAborted();
-  throw new Error('not yet');
-}

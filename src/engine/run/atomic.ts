@@ -33,7 +33,8 @@ export async function writeFileAtomically(file: string, content: Content): Promi
 
 /**
  * Writes a folder of files whole or not at all, with a manifest of their sizes and SHA-256 written last. Names may be
- * paths with slashes. A folder that has the name already is replaced; killed between two renames, neither has it.
+ * paths with slashes. A folder that has the name already is replaced; killed between two renames, neither has it. Of two
+ * processes that write the same folder, the last one's is there in the end.
  * Errors as `writeFileAtomically`.
  */
 export async function writeFolderAtomically(folder: string, files: Readonly<Record<string, Content>>): Promise<void> {
@@ -113,17 +114,24 @@ async function replace(target: string, write: (temporary: string) => Promise<voi
 
 /** A rename does not replace a folder with something in it, so what is there steps aside, and is removed once the new one is safe. */
 async function takeName(temporary: string, folder: string): Promise<void> {
-  const old = temporaryBeside(folder);
-  const replaced = await moved(folder, old);
-  try {
-    await rename(temporary, folder);
-  } catch (error) {
-    if (replaced) await rename(old, folder).catch(() => undefined);
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    const old = temporaryBeside(folder);
+    const replaced = await moved(folder, old);
+    try {
+      await rename(temporary, folder);
+    } catch (error) {
+      if (replaced) await rename(old, folder).catch(() => undefined);
+      // Another process took the name between the two renames; what it wrote steps aside too.
+      if (['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '') && attempt < mostAttempts) continue;
+      throw error;
+    }
+    await syncFolder(dirname(folder));
+    if (replaced) await rm(old, { recursive: true, force: true });
+    return;
   }
-  await syncFolder(dirname(folder));
-  if (replaced) await rm(old, { recursive: true, force: true });
 }
+
+const mostAttempts = 10;
 
 interface FileDigest {
   readonly bytes: number;

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { notARun, runInUse, withStorageErrors } from './errors';
+import { jobsAlive, submittedJobs } from '../slurm/jobs';
+import { notARun, runInUse, runOnCluster, withStorageErrors } from './errors';
 import { acquireLock, lockHolder } from './lock';
+import { launchFolder } from './runFolder';
 
 /**
  * Deletes a run, a damaged one too, whole: it leaves the list in one step, and its files go then. Throws `run-unknown` for a
@@ -16,6 +18,7 @@ export async function deleteRun(path: string): Promise<void> {
   if (basename(runs) !== 'runs' || basename(ravl) !== '.ravl' || !(await isRun(folder))) throw notARun(folder);
   const holder = await lockHolder(folder);
   if (holder) throw runInUse(basename(folder), holder, holder.host === hostname());
+  if (await jobsAlive(launchFolder(folder))) throw runOnCluster(basename(folder), (await submittedJobs(launchFolder(folder))).map(({ id }) => id));
   // From here on no process begins to work on it.
   const lock = await acquireLock(folder, () => undefined);
   // Beside the folder of runs, where it is in no list.

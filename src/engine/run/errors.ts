@@ -18,6 +18,21 @@ export const runInUse = (run: string, holder: { pid: number; host: string }, sam
     'Cancel it first, or wait for it to end.',
   );
 
+/** Slurm jobs that an earlier process submitted wait or run. */
+export const runOnCluster = (run: string, jobs: readonly string[]) =>
+  new RavlError(
+    'run-busy',
+    `Slurm jobs (${jobs.join(', ')}) are at work on run ${run}.`,
+    `Run it with the launcher slurm to wait for them, cancel them with scancel ${jobs.join(' ')}, or start a run of its own with --fresh.`,
+  );
+
+export const inputsChanged = (run: string) =>
+  new RavlError(
+    'run-inputs-changed',
+    `The checkpoint, the data or RaVL itself has changed since the tasks of run ${run} were submitted, or is not the same on every machine.`,
+    'Run it again: it starts anew with what is there now.',
+  );
+
 export const newerVersion = (file: string, version: number) =>
   new RavlError(
     'run-newer-version',

@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { systemCode } from '../../shared/errors';
 import type { Report } from '../../shared/progress';
+import { idsAlive, ownJob } from '../slurm/jobs';
 import { parsed, writeFileAtomically } from './atomic';
 import { runBusy, withStorageErrors } from './errors';
 
@@ -21,6 +22,8 @@ const holderSchema = z.object({
   bootId: z.string().nullable(),
   /** When the process started, in clock ticks since boot: tells it from a later process with the same pid. Linux only. */
   startTime: z.string().nullable(),
+  /** The Slurm job it is part of, and how often that was started anew: tells from another machine whether it lives. */
+  job: z.object({ id: z.string(), restarts: z.int() }).nullable().default(null),
 });
 export type Holder = z.infer<typeof holderSchema>;
 
@@ -76,7 +79,7 @@ async function holders(folder: string, own?: string, report?: Report): Promise<{
 const lockFolder = (folder: string) => join(folder, 'locks');
 
 async function isAlive(holder: Holder): Promise<boolean> {
-  if (holder.host !== hostname()) return true; // Cannot be seen from here; the error says how to clear it.
+  if (holder.host !== hostname()) return jobLives(holder.job);
   if (holder.bootId !== (await bootId())) return false;
   try {
     process.kill(holder.pid, 0);
@@ -86,8 +89,17 @@ async function isAlive(holder: Holder): Promise<boolean> {
   return holder.startTime === (await startTime(holder.pid));
 }
 
+/** Of a process on another machine; one that cannot be seen from here counts as alive, and the error says how to clear its lock. */
+async function jobLives(job: Holder['job']): Promise<boolean> {
+  if (job === null) return true;
+  const own = ownJob();
+  // Slurm started this very task again after it lost the node.
+  if (job.id === own?.id && job.restarts < own.restarts) return false;
+  return (await idsAlive([job.id])) ?? true;
+}
+
 async function thisProcess(): Promise<Holder> {
-  return { pid: process.pid, host: hostname(), bootId: await bootId(), startTime: await startTime(process.pid) };
+  return { pid: process.pid, host: hostname(), bootId: await bootId(), startTime: await startTime(process.pid), job: ownJob() };
 }
 
 const bootId = async () => (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => null))?.trim() ?? null;

@@ -2,8 +2,9 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RavlError, systemCode } from '../../shared/errors';
 import type { Report } from '../../shared/progress';
+import { jobsAlive, submittedJobs } from '../slurm/jobs';
 import { removeLeftovers } from './atomic';
-import { storageError, withStorageErrors } from './errors';
+import { inputsChanged, runOnCluster, storageError, withStorageErrors } from './errors';
 import { acquireLock, lockHolder } from './lock';
 import { readRunFile, runFileVersion, writeRunFile, type RunFile } from './runFile';
 
@@ -15,6 +16,8 @@ export interface RunOptions {
   readonly describe: Pick<RunFile, 'versions' | 'seed' | 'config' | 'inputs'> & Partial<Pick<RunFile, 'kind'>>;
   /** Start anew even where a run could be resumed. */
   readonly fresh?: boolean;
+  /** Go on with the run in this folder and no other: for a Slurm job that does a part of it. Throws `run-inputs-changed` where it is not of this fingerprint. */
+  readonly only?: string;
   /** Told which run it is as soon as it is open. */
   opened?(run: OpenedRun): void;
 }
@@ -31,6 +34,8 @@ export interface Run {
   update(changes: Partial<Pick<RunFile, 'device' | 'embedding' | 'timings'>>): Promise<void>;
   /** Runs a phase and adds its seconds to run.json, also when it throws. */
   timed<T>(phase: string, work: () => Promise<T>): Promise<T>;
+  /** Leaves the run to Slurm jobs: its state stays `running`, and the lock is free for them. */
+  handOver(): Promise<void>;
   /** Writes the final state and releases the lock. A lock is released even where the state cannot be written. */
   close(outcome: Outcome): Promise<void>;
 }
@@ -48,7 +53,7 @@ export type RunEntry =
  */
 export async function withRun<T>(options: RunOptions, report: Report, signal: AbortSignal, work: (run: Run) => Promise<T>): Promise<T> {
   const run = await openRun(options, report);
-  options.opened?.({ id: run.id, folder: run.folder, resumed: run.resumed });
+  options.opened?.(openedRun(run));
   let result: T;
   try {
     result = await work(run);
@@ -61,11 +66,31 @@ export async function withRun<T>(options: RunOptions, report: Report, signal: Ab
   return result;
 }
 
+/** Writes how a run ended that was left to Slurm jobs, unless they have done so themselves. Throws `run-busy` and storage errors. */
+export async function settleRun(folder: string, outcome: Outcome, report: Report): Promise<void> {
+  const lock = await acquireLock(folder, report);
+  try {
+    const file = await readRunFile(folder);
+    if (file?.state === 'running') await writeRunFile(folder, { ...file, ...endOf(outcome) });
+  } finally {
+    await lock.release();
+  }
+}
+
+export const openedRun = ({ id, folder, resumed }: OpenedRun): OpenedRun => ({ id, folder, resumed });
+
+/** The folder in a run in which processes of their own are told what to do, and log. */
+export const launchFolder = (run: string) => join(run, 'launch');
+
+/** Whether a process or a Slurm job is at work on a run; one that nobody can see from here counts. */
+export const isAtWork = async (folder: string): Promise<boolean> => (await lockHolder(folder)) !== null || (await jobsAlive(launchFolder(folder))) !== false;
+
 /**
  * Resumes the newest unfinished run of the same fingerprint, and says so, or creates a run with the id
  * `YYYYMMDD-HHMMSS-<6 hex of the fingerprint>` (UTC). Throws `run-busy` where another process works on it, and storage errors.
  */
 export async function openRun(options: RunOptions, report: Report): Promise<Run> {
+  if (options.only !== undefined) return await resumeRun(options.only, options, report);
   await withStorageErrors(options.root, () => mkdir(options.root, { recursive: true }));
   const entries = await listRuns(options.root);
   if (!options.fresh) {
@@ -94,7 +119,7 @@ export async function readRun(folder: string): Promise<RunEntry | null> {
   try {
     const file = await readRunFile(folder);
     if (!file) return null;
-    const dead = file.state === 'running' && !(await lockHolder(folder));
+    const dead = file.state === 'running' && !(await isAtWork(folder));
     return { folder, id, file: dead ? { ...file, state: 'interrupted' } : file };
   } catch (error) {
     if (!(error instanceof RavlError)) throw error;
@@ -105,8 +130,12 @@ export async function readRun(folder: string): Promise<RunEntry | null> {
 async function resumeRun(folder: string, options: RunOptions, report: Report): Promise<Run> {
   const lock = await acquireLock(folder, report);
   try {
-    await removeLeftovers(folder);
     const before = await readRunFile(folder);
+    if (options.only === undefined) {
+      const working = await jobsAlive(launchFolder(folder));
+      if (working) throw runOnCluster(basename(folder), (await submittedJobs(launchFolder(folder))).map(({ id }) => id));
+    } else if (before?.fingerprint !== options.fingerprint) throw inputsChanged(basename(folder));
+    await removeLeftovers(folder);
     if (!before || before.state === 'complete') {
       // Another process finished it between our look and our lock.
       await lock.release();
@@ -175,15 +204,21 @@ async function start(folder: string, file: RunFile, resumed: boolean, release: (
         await write({ timings: { ...current.timings, [phase]: Math.round(seconds * 1000) / 1000 } });
       }
     },
+    async handOver() {
+      await written;
+      await release();
+    },
     async close(outcome) {
       try {
-        await write({ state: outcome.state, error: outcome.state === 'failed' ? errorRecord(outcome.error) : null });
+        await write(endOf(outcome));
       } finally {
         await release();
       }
     },
   };
 }
+
+const endOf = (outcome: Outcome): Pick<RunFile, 'state' | 'error'> => ({ state: outcome.state, error: outcome.state === 'failed' ? errorRecord(outcome.error) : null });
 
 function errorRecord(error: unknown): NonNullable<RunFile['error']> {
   if (error instanceof RavlError) return { code: error.code, message: error.message, hint: error.hint };

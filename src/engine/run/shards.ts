@@ -46,7 +46,8 @@ export async function readShard(folder: string, index: number): Promise<Columns>
 
 const shardFolder = (folder: string, index: number) => join(folder, String(index).padStart(6, '0'));
 
-async function shardIndices(folder: string): Promise<number[]> {
+/** The indices of the shards that are there, ascending, unread. Throws storage errors. */
+export async function shardIndices(folder: string): Promise<number[]> {
   try {
     const names = await readdir(folder);
     if (names.length === 0) return [];

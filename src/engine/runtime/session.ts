@@ -17,7 +17,7 @@ export type ExecutionDevice = Exclude<Device, 'auto'>;
 
 export interface SessionOptions {
   readonly device?: ExecutionDevice;
-  /** Threads inside an operator; onnxruntime's choice (the physical cores) when left out. */
+  /** Threads inside an operator; RAVL_THREADS, or else onnxruntime's choice (the physical cores), when left out. */
   readonly threads?: number;
   /** Folder that the external data of a model given as bytes lies in. */
   readonly externalFolder?: string;
@@ -76,7 +76,7 @@ export async function openSession(model: Uint8Array | string, options: SessionOp
  * Measured on two cores: no memory pattern saves 26-44% of peak memory for at most 6% of time, spinning threads only
  * heat the editor, and without the CPU arena everything is 45% slower, so it stays.
  */
-export function sessionOptions({ device = 'cpu', threads, externalFolder }: SessionOptions): InferenceSession.SessionOptions {
+export function sessionOptions({ device = 'cpu', threads = threadsGiven(), externalFolder }: SessionOptions): InferenceSession.SessionOptions {
   return {
     executionProviders: [device],
     enableMemPattern: false,
@@ -89,6 +89,12 @@ export function sessionOptions({ device = 'cpu', threads, externalFolder }: Sess
       },
     },
   };
+}
+
+/** The share of a process that others work beside, as launchers set it. */
+function threadsGiven(): number | undefined {
+  const threads = Number(process.env['RAVL_THREADS'] || NaN);
+  return Number.isSafeInteger(threads) && threads > 0 ? threads : undefined;
 }
 
 function createSession(model: Uint8Array | string, options: InferenceSession.SessionOptions): Promise<InferenceSession> {

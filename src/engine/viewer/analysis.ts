@@ -7,7 +7,7 @@ import type { RegionTable } from '../../shared/runQueries';
 import { notAnAnalysis } from '../evaluation/errors';
 import { readFindings } from '../evaluation/features';
 import { damagedArtifact, storageError } from '../run/errors';
-import { lockHolder } from '../run/lock';
+import { isAtWork } from '../run/runFolder';
 import { parseRegionsArrow } from '../run/regionsArrow';
 import { readRunFile, type RunFile } from '../run/runFile';
 import { artifactMissing, noFindingsYet, noRun } from './errors';
@@ -45,7 +45,7 @@ export async function readAnalysis(folder: string): Promise<Analysis> {
   // findings.json comes last, so that once it is there everything is, even where the report is still being made.
   const there = await stat(join(folder, 'findings.json')).catch(() => null);
   if (!there && state === 'complete') throw artifactMissing(join(folder, 'findings.json'));
-  if (!there) throw noFindingsYet(id, state === 'running' && !(await lockHolder(folder)) ? 'interrupted' : state, error?.message);
+  if (!there) throw noFindingsYet(id, state === 'running' && !(await isAtWork(folder)) ? 'interrupted' : state, error?.message);
   const findings = await readFindings(folder);
   const file = join(folder, 'regions.arrow');
   const bytes = await readFile(file).catch((cause: unknown) => {

@@ -54,7 +54,7 @@ describe('an issue underlines what is wrong and says what to do', () => {
     ['repeated class', `${base}classes: [cat, dog, cat]\n`, 'cat', 'classes[2] repeats entry 1, "cat"; remove one.'],
     ['duplicate key', `${base}seed: 1\nseed: 2\n`, 'seed', 'The key "seed" is there twice; keep one.'],
     ['tab', 'checkpoint: clip\ndata:\n\tvalidation: v.csv\n', '\t', 'A tab cannot indent YAML; use spaces.'],
-    ['__proto__', `${base}__proto__: { polluted: 1 }\n`, '__proto__', 'Unknown key "__proto__" in the config; the keys there are checkpoint, data, classes, prompts, regions, embedding, discovery, training, mitigation, device and seed.'],
+    ['__proto__', `${base}__proto__: { polluted: 1 }\n`, '__proto__', 'Unknown key "__proto__" in the config; the keys there are checkpoint, data, classes, prompts, regions, embedding, discovery, training, mitigation, launcher, device and seed.'],
     ['tag', `${base}seed: !!js/function 1\n`, '!!js/function', 'Tags (!name) mean nothing here; remove it.'],
     ['dangling alias', `${base}seed: *s\n`, '*s', '*s refers to no anchor above it; write the value, or quote the text.'],
     ['list as key', `${base}? [a, b]\n: 1\n`, '[a, b]', 'A key must be a word, not a list, a mapping or an alias.'],

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import manifest from '../../package.json';
+import manifest from '../../../package.json';
 
 const versions: Readonly<Record<string, string>> = {
   'onnxruntime-node': manifest.dependencies['onnxruntime-node'],

@@ -21,7 +21,7 @@ function install(name: string, version: string): void {
 /** What a process gets that prefers the packages of the folder before it loads one, as the worker does. */
 function load(name: string): { marker?: string; log: string[] } {
   const script = `
-    import { preferPackages } from ${JSON.stringify(resolve('src/worker/packages.ts'))};
+    import { preferPackages } from ${JSON.stringify(resolve('src/engine/runtime/packages.ts'))};
     const log = [];
     preferPackages(${JSON.stringify(folder)}, (line) => log.push(line));
     const loaded = await import(${JSON.stringify(name)}).catch(() => ({ default: {} }));
