@@ -7,7 +7,7 @@ import { readSettings, type ConfigOptions } from './settings';
 import type { Terminal } from './terminal';
 import { withProgress } from './work';
 
-export interface BenchmarkOptions extends Pick<ConfigOptions, 'validation' | 'prompt' | 'class' | 'grid' | 'mode' | 'device' | 'batch' | 'learningRate'> {
+export interface BenchmarkOptions extends Pick<ConfigOptions, 'validation' | 'prompt' | 'class' | 'grid' | 'mode' | 'device' | 'batch' | 'learningRate' | 'launcher' | 'sbatch'> {
   readonly suite?: string;
   readonly fashionMnist?: string;
   readonly mnist?: string;
@@ -28,9 +28,9 @@ export const benchmarkDefaults = { suite: 'quick', fashionMnist: '/usr/share/dat
 
 /** `ravl benchmark`: the tables go to stdout and into the folder. */
 export async function benchmarkCommand(target: string | undefined, options: BenchmarkOptions, terminal: Terminal, engine: Engine, signals: EventEmitter): Promise<void> {
-  const { of, warnings } = target === undefined ? ofSuite(options, terminal.cwd) : await ofPhotos(target, options, terminal.cwd);
+  const { of, launcher, warnings } = target === undefined ? await ofSuite(options, terminal.cwd) : await ofPhotos(target, options, terminal.cwd);
   const request: BenchmarkRequest = {
-    of, out: resolve(terminal.cwd, options.out), skipMitigation: options.skipMitigation ?? false,
+    of, launcher, out: resolve(terminal.cwd, options.out), skipMitigation: options.skipMitigation ?? false,
     ...(options.settings === undefined ? {} : { settings: wholeNumber('--settings', options.settings) }),
   };
   const stopping = 'Stopping; run again to go on.';
@@ -39,18 +39,20 @@ export async function benchmarkCommand(target: string | undefined, options: Benc
   else terminal.stdout.write(`${await readFile(markdownFile, 'utf8')}\nTables  ${relative(terminal.cwd, markdownFile) || markdownFile}\n`);
 }
 
-interface Asked {
-  readonly of: BenchmarkRequest['of'];
+interface Asked extends Pick<BenchmarkRequest, 'of' | 'launcher'> {
   readonly warnings: readonly string[];
 }
 
-function ofSuite(options: BenchmarkOptions, cwd: string): Asked {
+async function ofSuite(options: BenchmarkOptions, cwd: string): Promise<Asked> {
   refuse(options, ofPhotosAlone, 'is for a benchmark on photos: name a ravl.yaml or a checkpoint first');
   const suite = suiteNames.find((name) => name === (options.suite ?? benchmarkDefaults.suite));
   if (!suite) throw usageInvalid(`--suite must be one of ${suiteNames.join(', ')}, not ${JSON.stringify(options.suite)}.`);
   const fashion = resolve(cwd, options.fashionMnist ?? benchmarkDefaults.fashionMnist);
   const data = { 'fashion-mnist': fashion, ...(options.mnist === undefined ? {} : { mnist: resolve(cwd, options.mnist) }) };
-  return { of: { suite, data }, warnings: [] };
+  // A suite has no config but for where it runs.
+  const { launcher, sbatch } = options;
+  const { config } = await readSettings(cwd, { validation: cwd, ...(launcher === undefined ? {} : { launcher }), ...(sbatch === undefined ? {} : { sbatch }) }, cwd);
+  return { of: { suite, data }, launcher: config.launcher, warnings: [] };
 }
 
 async function ofPhotos(target: string, options: BenchmarkOptions, cwd: string): Promise<Asked> {
@@ -62,7 +64,7 @@ async function ofPhotos(target: string, options: BenchmarkOptions, cwd: string):
   const strength = Number(options.strength ?? benchmarkDefaults.strength);
   if (!(strength > 0 && strength <= 1)) throw usageInvalid(`--strength must be a number above 0 and up to 1, not ${JSON.stringify(options.strength)}.`);
   const photos = wholeNumber('--photos', options.photos ?? benchmarkDefaults.photos);
-  return { of: { config, baseDir, object: resolve(cwd, object), tied, cramersV: strength, photos, epochs: wholeNumber('--epochs', epochs) }, warnings };
+  return { of: { config, baseDir, object: resolve(cwd, object), tied, cramersV: strength, photos, epochs: wholeNumber('--epochs', epochs) }, launcher: config.launcher, warnings };
 }
 
 const ofSuitesAlone = ['suite', 'fashionMnist', 'mnist'] as const;

@@ -22,8 +22,8 @@ const engine: Engine = {
     preferPackages(process.env['RAVL_PACKAGES'], (line) => report({ type: 'note', level: 'warning', text: line }));
     const { runTask } = await import('../engine/launcher/task');
     await runTask(folder, stage, index, async ({ kind }, share) => {
-      if (kind === 'benchmark') throw new Error('not yet');
-      await (await loaded(import('../engine/discovery/analyzeTask'))).analyzeTask(share, report, signal);
+      if (kind === 'benchmark') await (await loaded(import('../engine/benchmark/benchmarkTask'))).benchmarkTask(share, report, signal);
+      else await (await loaded(import('../engine/discovery/analyzeTask'))).analyzeTask(share, report, signal);
     });
   },
   inspect: async (config, baseDir) => {

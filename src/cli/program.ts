@@ -158,6 +158,8 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
     .option('--learning-rate <number>', 'photos: learning rate')
     .option('--out <folder>', 'where tables go, and what is kept to go on from', 'benchmark')
     .option('--settings <number>', 'run the first so many settings only')
+    .option('--launcher <kind>', `where the work is done: ${choices('launcher.kind')}`)
+    .option('--sbatch <option>', 'a further option of sbatch, such as --sbatch --constraint=a100; give it again for more', repeated)
     .option('--skip-mitigation', 'measure discovery only')
     .option('--json', 'print the tables as one JSON object on stdout and nothing else')
     .addHelpText('after', `\nA benchmark that was stopped or killed goes on where it was.\n\n${exitCodesHelp}`)

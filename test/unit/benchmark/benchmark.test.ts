@@ -54,7 +54,7 @@ function sizes(...dims: number[]): Buffer {
 }
 
 const run = (settings: number, more: { skipMitigation?: boolean } = {}) =>
-  benchmark({ of: { suite: 'quick', data: { 'fashion-mnist': data } }, out, settings, skipMitigation: false, ...more }, () => undefined, new AbortController().signal);
+  benchmark({ of: { suite: 'quick', data: { 'fashion-mnist': data } }, out, settings, skipMitigation: false, launcher: { kind: 'local' }, ...more }, () => undefined, new AbortController().signal);
 
 describe('a benchmark whose settings are all there', () => {
   it('is two files a spreadsheet and a program read, and tables with means and intervals', async () => {
@@ -101,7 +101,7 @@ describe('a benchmark whose settings are all there', () => {
   });
 
   it('needs its data all the same, and says which', async () => {
-    const asked = { of: { suite: 'quick', data: { 'fashion-mnist': join(root, 'nowhere') } }, out, skipMitigation: true } as const;
+    const asked = { of: { suite: 'quick', data: { 'fashion-mnist': join(root, 'nowhere') } }, out, skipMitigation: true, launcher: { kind: 'local' } } as const;
     await expect(benchmark(asked, () => undefined, new AbortController().signal)).rejects.toMatchObject({ code: 'benchmark-data-missing', message: expect.stringContaining('nowhere') as string });
   });
 });
