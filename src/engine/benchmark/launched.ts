@@ -32,5 +32,5 @@ export async function launchSettings(request: BenchmarkRequest, stage: Stage, se
     // Whoever started a pool waits for it, and makes the tables.
     { name: 'merge', tasks: launcher.kind === 'pool' ? 0 : 1 },
   ];
-  await runLaunch({ name: 'ravl-benchmark', folder: join(out, 'launch'), stages, task: { kind: 'benchmark', request: asked } }, launcher, { report, signal, looked });
+  await runLaunch({ name: 'benchmark', folder: join(out, 'launch'), stages, task: { kind: 'benchmark', request: asked } }, launcher, { report, signal, looked });
 }
