@@ -23,7 +23,7 @@ export async function launchSettings(request: BenchmarkRequest, stage: Stage, se
   const last = skipMitigation ? 'discovery' : 'mitigation';
   const looked = async () => {
     const ready = await finished();
-    const done = groups.flatMap((group, i) => group.filter((setting) => ready[i] || keptStages(stage, setting)[last])).length;
+    const done = groups.flatMap((group, i) => group.filter((setting) => ready[i] || keptStages(stage, setting)[last] === 'whole')).length;
     report({ type: 'progress', phase: 'benchmark', done, total: settings.length, unit: 'settings' });
   };
   const stages = [

@@ -45,12 +45,12 @@ export async function runGroup(stage: Stage, group: readonly Setting[], skipMiti
 export async function isFinished(stage: Stage, group: readonly Setting[], skipMitigation: boolean): Promise<boolean> {
   const detected = (await Promise.all(group.map((setting) => keptDetection(stage, setting)))).filter((found) => found !== null);
   if (detected.length < group.length) return false;
-  return skipMitigation || validAt(detected, thresholds[0]).every(({ setting }) => keptStages(stage, setting).mitigation);
+  return skipMitigation || validAt(detected, thresholds[0]).every(({ setting }) => keptStages(stage, setting).mitigation === 'whole');
 }
 
 type Phase = 'discovery' | 'mitigation';
 
-/** Measures stages that are not kept yet. */
+/** Measures stages of which nothing is kept yet. */
 interface Pace {
   measure<T>(phase: Phase, setting: Setting, work: () => Promise<T>): Promise<T>;
   /** Whether mitigation is to be measured now. */
@@ -62,7 +62,7 @@ const unmeasured: Pace = { measure: (_, __, work) => work(), wanted: () => false
 
 function paceOf(stage: Stage, settings: readonly Setting[], skipMitigation: boolean, report: Report): Pace {
   const seconds: Partial<Record<Phase, number>> = {};
-  const left = (phase: Phase) => settings.filter((setting) => !keptStages(stage, setting)[phase]).length;
+  const left = (phase: Phase) => settings.filter((setting) => keptStages(stage, setting)[phase] !== 'whole').length;
   let told = false;
   const tell = () => {
     if (told || seconds.discovery === undefined || (seconds.mitigation === undefined && !skipMitigation)) return;
@@ -77,7 +77,7 @@ function paceOf(stage: Stage, settings: readonly Setting[], skipMitigation: bool
   return {
     wanted: () => !skipMitigation && seconds.discovery !== undefined && seconds.mitigation === undefined,
     async measure(phase, setting, work) {
-      if (seconds[phase] !== undefined || keptStages(stage, setting)[phase]) return work();
+      if (seconds[phase] !== undefined || keptStages(stage, setting)[phase] !== 'none') return work();
       const from = performance.now();
       const value = await work();
       seconds[phase] = (performance.now() - from) / 1000;

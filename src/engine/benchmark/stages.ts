@@ -139,10 +139,15 @@ export async function deleteImages(stage: Stage, setting: Setting): Promise<void
 /** What discovery found before; null where it is to be run. */
 export const keptDetection = (stage: Stage, setting: Setting): Promise<Detected | null> => readKept<Detected>(join(settingFolder(stage, setting), detectionFile));
 
-/** Whether the stages of a setting are there already. */
-export function keptStages(stage: Stage, setting: Setting): { readonly discovery: boolean; readonly mitigation: boolean } {
-  const there = (file: string) => existsSync(join(settingFolder(stage, setting), file));
-  return { discovery: there(detectionFile), mitigation: mitigationMethods.every(({ id }) => there(mitigationFile(id))) };
+/** How much of the stages of a setting is there already. */
+export function keptStages(stage: Stage, setting: Setting): Readonly<Record<'discovery' | 'mitigation', 'none' | 'part' | 'whole'>> {
+  const folder = settingFolder(stage, setting);
+  const there = (file: string) => existsSync(join(folder, file));
+  const methods = mitigationMethods.filter(({ id }) => there(mitigationFile(id))).length;
+  return {
+    discovery: there(detectionFile) ? 'whole' : existsSync(folder) ? 'part' : 'none',
+    mitigation: methods === mitigationMethods.length ? 'whole' : methods > 0 ? 'part' : 'none',
+  };
 }
 
 async function mitigationProblem(stage: Stage, { setting, top }: Detected): Promise<{ given: MitigationProblem; opened: Opened }> {

@@ -113,9 +113,6 @@ describe('seeds of one setting', () => {
   it('are valid together or not at all, and the first tells what all take', async () => {
     // Seed 9 learns nothing, so neither counts; the first was measured through both all the same.
     const cache = join(root, 'seeds');
-    await cp(folderOf(undisturbed, setting(1)), folderOf(cache, setting(1)), { recursive: true });
-    for (const { id } of mitigationMethods) await rm(join(folderOf(cache, setting(1)), `mitigation-${id}.json`));
-    await rm(join(folderOf(cache, setting(1)), 'detection.json'));
     const { outcome, events } = await run(cache, [setting(1), setting(9)]);
     expect(Math.min(outcome.detected[1]!.eps1, outcome.detected[1]!.eps2)).toBeLessThan(10);
     expect(outcome.detected).toHaveLength(2);
