@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cramersV, plantOneByOne } from '../../../src/engine/benchmark/contingency';
@@ -139,6 +140,27 @@ describe('photos with an object', () => {
     expect(await identity()).toBe(own);
     await sharp({ create: { width: 5, height: 5, channels: 3, background: 'red' } }).png().toFile(join(root, 'red.png'));
     for (const other of [{ object: join(root, 'red.png') }, { photos: 60 }, { epochs: 4 }]) expect(await identity(other)).not.toBe(own);
+  });
+});
+
+const fashion = resolve(import.meta.dirname, '../../../../shared/data/fashion');
+if (!existsSync(fashion)) console.warn('Skipped: no object is planted in real photos, as ../shared/data/fashion is not here.');
+
+describe.runIf(existsSync(fashion))('real photos of a real checkpoint', () => {
+  it('are planted in as any other', async () => {
+    const config = { checkpoint: join(fashion, 'checkpoints/fashion-clip'), data: { validation: join(fashion, 'validation.csv') }, prompts: ['{}'] };
+    const { suite, sources } = await open({ tied: 'sandal', photos: 14 * 12 }, config);
+    expect(suite.about).toContain('is pasted into 168 photos');
+    const { training, evaluation } = sources['photos']!.plant(suite.settings[0]!);
+    expect(new Set(training.captions).size).toBe(14);
+    const written = await evaluation.write(join(root, 'real'));
+    // 12 photos of a class: 6 to evaluate, 3 of them with the object.
+    expect(evaluation.marks.filter((marks) => marks.length > 0)).toHaveLength(14 * 3);
+    expect(written.files.filter((file) => file.startsWith(root))).toHaveLength(14 * 3);
+    const image = evaluation.marks.findIndex((marks) => marks.length > 0);
+    const [x, y] = evaluation.marks[image]![0]!.box;
+    const { data, width: across } = await decodeImage(written.files[image]!);
+    expect([...data.subarray(3 * ((y + 1) * across + x + 1), 3 * ((y + 1) * across + x + 2))]).toEqual([250, 10, 240]);
   });
 });
 
