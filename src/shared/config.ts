@@ -174,7 +174,7 @@ const ownOptions = [
 
 const sbatchOptionSchema = plainText
   .regex(/^--[a-z][a-z0-9-]*(=|$)/, 'An option of sbatch starts with -- and has its value behind =, such as --constraint=a100.')
-  .refine((line) => !ownOptions.includes(/^--([^=]*)/.exec(line)?.[1] ?? ''), 'RaVL sets this option itself; leave it out.');
+  .refine((line) => !ownOptions.includes(/^--([^=]*)/.exec(line)?.[1] ?? ''), 'It is an option that RaVL sets itself; leave it out.');
 
 const launcherSchema = z
   .discriminatedUnion('kind', [

@@ -41,7 +41,7 @@ export async function readTask(folder: string): Promise<Task> {
   if (typeof version === 'number' && version > taskVersion) throw newerVersion(file, version);
   const task = taskSchema.safeParse(json).data;
   if (!task) throw taskMissing(file, 'is damaged');
-  return task;
+  return { kind: task.kind, request: task.request };
 }
 
 /** Does one task's work; where that fails, writes down why, for whoever watches, and throws it on. */

@@ -120,9 +120,10 @@ async function takeName(temporary: string, folder: string): Promise<void> {
     try {
       await rename(temporary, folder);
     } catch (error) {
-      if (replaced) await rename(old, folder).catch(() => undefined);
-      // Another process took the name between the two renames; what it wrote steps aside too.
-      if (['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '') && attempt < mostAttempts) continue;
+      // Another process took the name between the two renames: what it wrote is whole, and steps aside in its turn.
+      const taken = ['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '') && attempt < mostAttempts;
+      if (replaced) await (taken ? rm(old, { recursive: true, force: true }) : rename(old, folder)).catch(() => undefined);
+      if (taken) continue;
       throw error;
     }
     await syncFolder(dirname(folder));

@@ -72,6 +72,21 @@ describe('analyze', () => {
     });
   });
 
+  it.each([
+    ['kind: slurm, partition: gpu, lines: [--mem=1G]', ['--launcher', 'slurm', '--sbatch', '--qos=a', '--sbatch=--nice=5'], { kind: 'slurm', partition: 'gpu', lines: ['--mem=1G', '--qos=a', '--nice=5'] }],
+    ['kind: slurm, partition: gpu', ['--launcher', 'local'], { kind: 'local' }],
+    ['kind: slurm, partition: gpu', ['--launcher', 'pool'], { kind: 'pool' }],
+    ['kind: pool, processes: 3', ['--launcher', 'pool'], { kind: 'pool', processes: 3 }],
+    ['kind: pool, processes: 3', [], { kind: 'pool', processes: 3 }],
+    [null, ['--sbatch', '--mem=1G'], { kind: 'slurm', lines: ['--mem=1G'] }],
+    [null, [], { kind: 'local' }],
+  ])('launches as the config says (%s) where options (%j) do not say otherwise', async (launcher, options, expected) => {
+    file('ravl.yaml', `checkpoint: clip\ndata: { validation: v.csv }\n${launcher === null ? '' : `launcher: { ${launcher} }\n`}`);
+    const { err, request } = await ravl(['analyze', 'ravl.yaml', ...options]);
+    expect(err).toBe('');
+    expect(request!.config.launcher).toEqual(expected);
+  });
+
   it('makes .ravl beside the config unless told otherwise', async () => {
     mkdirSync(join(cwd, 'project'));
     file('project/ravl.yaml', 'checkpoint: clip\ndata: { validation: v.csv }\n');
@@ -94,6 +109,9 @@ describe('analyze', () => {
     [['analyze', 'clip', '--validation', 'v', '--seed', ''], '--seed must be a number, not "".'],
     [['analyze', 'clip', '--validation', 'v', '--seed=-1'], '--seed must be at least 0, not -1.'],
     [['analyze', 'clip', '--validation', 'v', '--device', 'gpu'], '--device must be one of auto, cpu, webgpu, cuda, dml or coreml, not "gpu".'],
+    [['analyze', 'clip', '--validation', 'v', '--launcher', 'sge'], '--launcher kind must be one of local, pool or slurm, not "sge".'],
+    [['analyze', 'clip', '--validation', 'v', '--launcher', 'pool', '--sbatch', '--mem=1G'], 'Unknown key "lines" in --sbatch; the keys there are kind and processes.'],
+    [['analyze', 'clip', '--validation', 'v', '--sbatch', '--wrap=ls'], '--sbatch lines is "--wrap=ls"; it is an option that RaVL sets itself; leave it out.'],
     [['analyze', 'clip', '--validation', 'v', '--mode', 'fast'], '--mode must be one of auto, roi-align, tokens or crop, not "fast".'],
     [['analyze', 'clip', '--validation', 'v', '--prompt', 'photo'], '--prompt is "photo"; a prompt needs {} where the class name goes.'],
     [['analyze', 'clip', '--validation', 'v', '--grid', '0x2'], '--grid rows must be at least 1, not 0.'],
@@ -154,6 +172,7 @@ describe('failures', () => {
     ['runtime-out-of-memory', 4],
     ['run-disk-full', 4],
     ['device-unavailable', 4],
+    ['launcher-slurm-missing', 4],
     ['run-interrupted', 130],
   ])('%s exits with %i', (code, expected) => {
     expect(exitCodeOf(new RavlError(code, 'm', 'h'))).toBe(expected);

@@ -31,6 +31,22 @@ afterAll(async () => {
   await rm(base, { recursive: true, force: true });
 });
 
+describe('two that write the same folder at once', () => {
+  it('both succeed, and leave one whole folder and nothing else', async () => {
+    const parent = join(base, 'together');
+    await mkdir(parent);
+    const folder = join(parent, 'shard');
+    for (let round = 0; round < 30; round++) {
+      const contents = ['one', 'two', 'three'].map((name) => ({ 'a.txt': `${name} ${round}`, 'b.txt': name }));
+      await Promise.all(contents.map((files) => writeFolderAtomically(folder, files)));
+      const read = await readFolder(folder);
+      if (!('files' in read)) throw new Error(read.damage);
+      expect(contents).toContainEqual(Object.fromEntries([...read.files].map(([name, bytes]) => [name, bytes.toString()])));
+      expect(await readdir(parent)).toEqual(['shard']);
+    }
+  });
+});
+
 describe('writeFileAtomically', () => {
   it('writes text, bytes and blocks, replaces a file and leaves nothing else', async () => {
     const folder = join(base, 'files');

@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deleteRun } from '../../../src/engine/run/deleteRun';
-import { listRuns, openRun } from '../../../src/engine/run/runFolder';
+import { launchFolder, listRuns, openRun } from '../../../src/engine/run/runFolder';
+import { jobsFile, jobsText } from '../../../src/engine/slurm/jobs';
+import { fakeSlurm } from '../../fixtures/fakeSlurm';
 
 let folder: string;
 let root: string;
@@ -12,7 +14,10 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ravl-delete-'));
   root = join(folder, '.ravl', 'runs');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const open = (fingerprint = 'aaaaaa') => openRun({ root, fingerprint, describe: { versions: {}, seed: 0, config: {}, inputs: {} } }, () => undefined);
 
@@ -34,6 +39,17 @@ describe('deleteRun', () => {
     await mkdir(join(folder, '.ravl', 'deleted-before'));
     await deleteRun(run.folder);
     expect(await readdir(join(folder, '.ravl'))).toEqual(['runs']);
+  });
+
+  it('refuses a run that Slurm jobs work on, until they have ended', async () => {
+    const run = await open();
+    await run.handOver();
+    await mkdir(launchFolder(run.folder));
+    await writeFile(jobsFile(launchFolder(run.folder)), jobsText([{ stage: 'embed', id: '7', tasks: 1 }]));
+    fakeSlurm(folder).knows([{ job_id: 7, array_job_id: 7, array_task_id: 0, job_state: 'PENDING' }], [{ job_id: 7, array_job_id: 7, array_task_id: 0, job_state: 'CANCELLED' }]);
+    await expect(deleteRun(run.folder)).rejects.toMatchObject({ code: 'run-busy', hint: expect.stringContaining('scancel 7') as string });
+    await deleteRun(run.folder);
+    expect(existsSync(run.folder)).toBe(false);
   });
 
   it('refuses a run that a living process works on; it is not disturbed', async () => {
