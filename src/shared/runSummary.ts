@@ -26,6 +26,8 @@ export interface RunSummary {
   readonly top: { readonly rank: number; readonly name: readonly string[]; readonly attribute: string | null; readonly gap: number } | null;
   /** Accuracy of the weakest group of the top finding (analysis), or of the comparison before and after (fine-tuning). */
   readonly worstGroup: { readonly label: string; readonly feature: 'present' | 'absent'; readonly accuracy: number; readonly before: number | null } | null;
+  /** Slurm jobs that are at work on it, by id; none where it runs in a process, or not at all. */
+  readonly jobs: readonly string[];
   /** Why run.json cannot be read; everything else is then a guess from the folder's name. */
   readonly problem: { readonly message: string; readonly hint: string } | null;
 }

@@ -16,7 +16,7 @@ if (missing) console.warn(missing);
 
 const summary: RunSummary = {
   id: '20260304-050607-aaaaaa', folder: '/runs/a', kind: 'mitigate', state: 'complete', created: '2026-03-04T05:06:07.000Z', checkpoint: 'planted-clip', validation: 'validation.csv', baseDir: '/runs',
-  seconds: 61, device: 'cpu', error: null, flagged: null, top: null, worstGroup: null, problem: null,
+  seconds: 61, device: 'cpu', error: null, flagged: null, top: null, worstGroup: null, jobs: [], problem: null,
 };
 const config = configSchema.parse({ checkpoint: 'clip', data: { validation: 'validation.csv' } });
 /** Other tests may keep the machine busy. */

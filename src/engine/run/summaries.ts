@@ -6,8 +6,9 @@ import { comparisonSchema } from '../../shared/comparison';
 import { configSchema, type CheckpointConfig } from '../../shared/config';
 import { clusterSchema } from '../../shared/findings';
 import type { RunSummary } from '../../shared/runSummary';
+import { submittedJobs } from '../slurm/jobs';
 import { parsed } from './atomic';
-import { listRuns, readRun, type RunEntry } from './runFolder';
+import { launchFolder, listRuns, readRun, type RunEntry } from './runFolder';
 
 /** The runs in `<root>/.ravl/runs`, newest first; a damaged one with its `problem`. A missing folder has none. Throws storage errors. */
 export async function runSummaries(root: string): Promise<RunSummary[]> {
@@ -34,6 +35,7 @@ async function summaryOf(entry: RunEntry): Promise<RunSummary> {
     validation: config?.data.validation ?? '',
     seconds: Object.values(timings).reduce((sum, seconds) => sum + seconds, 0),
     device: device?.used ?? null,
+    jobs: state === 'running' ? (await submittedJobs(launchFolder(folder))).map(({ id }) => id) : [],
     ...result,
     problem: null,
   };
@@ -41,7 +43,7 @@ async function summaryOf(entry: RunEntry): Promise<RunSummary> {
 
 type Result = Pick<RunSummary, 'flagged' | 'top' | 'worstGroup'>;
 const noResult: Result = { flagged: null, top: null, worstGroup: null };
-const unreadable = { ...noResult, kind: 'analyze', state: 'failed', checkpoint: '', validation: '', seconds: 0, device: null, error: null } as const;
+const unreadable = { ...noResult, kind: 'analyze', state: 'failed', checkpoint: '', validation: '', seconds: 0, device: null, error: null, jobs: [] } as const;
 
 /** What a list tells of an analysis. The rest of findings.json, the evidence, may be tens of megabytes. */
 const analysisSchema = z.object({ findings: z.array(clusterSchema.pick({ rank: true, flagged: true, name: true, attribute: true, gap: true, classes: true })) });

@@ -113,6 +113,7 @@ function tooltip(run: RunSummary, job: Job | undefined): vscode.MarkdownString {
   text.isTrusted = false;
   const line = (words: string): unknown => text.appendText(words).appendMarkdown('\n\n');
   line(`${kindInWords(run.kind)}, ${job ? progressInWords(job) : stateInWords(run)}`);
+  if (run.jobs.length > 0) line(vscode.l10n.t('Slurm jobs {0}', run.jobs.join(', ')));
   if (run.top) line(vscode.l10n.t('Top finding: {0}, gap {1}', topInWords(run) ?? '', run.top.gap.toFixed(3)));
   else if (run.flagged === 0) line(topInWords(run) ?? '');
   if (run.worstGroup) {

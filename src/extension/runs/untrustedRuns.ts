@@ -35,6 +35,6 @@ async function readRun(root: string, folder: vscode.Uri): Promise<RunSummary | u
     // Nothing of ours runs here; whether someone else's does cannot be told.
     state: state === 'running' ? 'interrupted' : state,
     checkpoint: typeof checkpoint === 'string' ? checkpoint : (checkpoint.model ?? checkpoint.vision ?? ''),
-    seconds: 0, device: null, error: null, flagged: null, top: null, worstGroup: null, problem: null,
+    seconds: 0, device: null, error: null, flagged: null, top: null, worstGroup: null, jobs: [], problem: null,
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { lockHolder } from '../../../src/engine/run/lock';
 import { launchFolder, openRun, readRun, settleRun, withRun, type RunOptions } from '../../../src/engine/run/runFolder';
+import { runSummaries } from '../../../src/engine/run/summaries';
 import { jobsFile, jobsText } from '../../../src/engine/slurm/jobs';
 import type { ProgressEvent } from '../../../src/shared/progress';
 import { fakeSlurm, type FakeSlurm } from '../../fixtures/fakeSlurm';
@@ -48,6 +49,12 @@ describe('a run that was left to Slurm jobs', () => {
     expect(await readdir(join(run, 'locks'))).toEqual([]);
     slurm.knows([job('PENDING')], [job('RUNNING')], [job('FAILED')], []);
     expect([await state(run), await state(run), await state(run), await state(run)]).toEqual(['running', 'running', 'interrupted', 'interrupted']);
+  });
+
+  it('is listed with its jobs while they are', async () => {
+    await handedOver();
+    slurm.knows([job('RUNNING')], [job('FAILED')]);
+    expect([await runSummaries(folder), await runSummaries(folder)]).toMatchObject([[{ state: 'running', jobs: ['7'] }], [{ state: 'interrupted', jobs: [] }]]);
   });
 
   it('is running as far as anyone can tell where Slurm does not answer', async () => {

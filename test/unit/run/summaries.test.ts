@@ -41,7 +41,7 @@ describe('runSummaries', () => {
     expect(await runSummaries(root)).toEqual([
       {
         id: made.id, folder: made.folder, baseDir: root, kind: 'analyze', state: 'complete', created: made.current().created,
-        checkpoint: 'models/clip', validation: 'data/validation.csv', seconds: 6.5, device: 'webgpu', error: null, problem: null,
+        checkpoint: 'models/clip', validation: 'data/validation.csv', seconds: 6.5, device: 'webgpu', error: null, jobs: [], problem: null,
         flagged: 1, top: { rank: 1, name: ['red', 'crimson'], attribute: 'two', gap: 0.75 },
         worstGroup: { label: 'one', feature: 'present', accuracy: 0.1, before: null },
       },

@@ -56,6 +56,13 @@ describe('the rows', () => {
     expect(runItem(tuned)).toMatchObject({ label: 'Fine-tuning', accessibilityInformation: { label: expect.stringMatching(/^Region-aware fine-tuning, /) }, description: expect.stringMatching(/^worst group 13% → 70% · /) });
   });
 
+  it('name the Slurm jobs that are at work on a run', () => {
+    const row = runItem({ ...analysis, state: 'running', jobs: ['41', '42'] });
+    expect(row).toMatchObject({ description: expect.stringMatching(/^running · /), iconPath: { id: 'sync' } });
+    expect(row.tooltip.value).toContain('Slurm jobs 41, 42');
+    expect(runItem(analysis).tooltip.value).not.toContain('Slurm');
+  });
+
   it('say how far a run is, and what became of it', () => {
     expect(runItem(analysis, aJob({ progress: embed, eta: 12 }))).toMatchObject({ description: expect.stringMatching(/^embed 500 of 1,000 images, 12s left · /), iconPath: { id: 'sync~spin' } });
     expect(item({ type: 'job', job: aJob({ state: 'queued' }) })).toMatchObject({ label: 'Analysis', description: 'queued' });
