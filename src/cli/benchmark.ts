@@ -22,7 +22,7 @@ export interface BenchmarkOptions extends Pick<ConfigOptions, 'validation' | 'pr
   readonly json?: boolean;
 }
 
-export const suiteNames = ['quick', 'paper', 'full'] as const;
+export const suiteNames = ['quick', 'quick-mnist', 'paper', 'full'] as const;
 /** What --help tells and nothing else decides. */
 export const benchmarkDefaults = { suite: 'quick', fashionMnist: '/usr/share/datasets/fashion-mnist', strength: '0.95', photos: '2000', epochs: '10' } as const;
 

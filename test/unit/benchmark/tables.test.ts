@@ -23,6 +23,7 @@ const mitigated = (tied: number, seed: number, method: string, worst: number): M
 describe('suites', () => {
   it('are as large as the paper asks: classes × strengths × seeds', () => {
     expect(suiteOf('quick').settings).toHaveLength(10 * 1 * 3);
+    expect(suiteOf('quick-mnist').settings.map(({ dataset, seed }) => `${dataset} ${seed}`)).toEqual(Array.from({ length: 30 }, (_, i) => `mnist ${1 + (i % 3)}`));
     expect(suiteOf('paper').settings).toHaveLength(2 * 10 * 5 * 3);
     expect(suiteOf('full').settings).toHaveLength(2 * 5 * 10 * 5 * 3);
     expect(bySeeds(suiteOf('paper').settings).every((seeds) => seeds.length === 3)).toBe(true);
