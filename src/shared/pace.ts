@@ -5,14 +5,18 @@ export interface Sample {
   readonly done: number;
 }
 
-/** Rates are over the last ten seconds: a phase that slows down or resumes should say so. */
+/**
+ * Rates are over the last ten seconds: a phase that slows down or resumes should say so. Where items take long, or come several at a
+ * time, they are over the last twenty items.
+ */
 const rateWindow = 10_000;
+const rateItems = 20;
 
 /** Adds a sample and drops those that no longer count. */
 export function addSample(samples: Sample[], sample: Sample): void {
   samples.push(sample);
   // The newest sample older than the window stays: it is where the window starts.
-  while (samples.length > 2 && samples[1]!.at <= sample.at - rateWindow) samples.shift();
+  while (samples.length > 2 && samples[1]!.at <= sample.at - rateWindow && samples[1]!.done <= sample.done - rateItems) samples.shift();
 }
 
 /** Items per second over the window; undefined before a second has passed. */

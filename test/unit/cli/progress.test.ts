@@ -51,6 +51,12 @@ describe('piped', () => {
     expect(written.join('')).not.toMatch(/[\x1b\r]/);
   });
 
+  it('rates slow items, of which several end at once, over all of them', () => {
+    // Looked at every 10 s; three settings have ended after 200 s.
+    for (clock = 0; clock <= 200_000; clock += 10_000) shown.report({ type: 'progress', phase: 'benchmark', done: clock < 200_000 ? 0 : 3, total: 30, unit: 'settings' });
+    expect(written.at(-1)).toBe('benchmark: 3 of 30 settings (10%), 0.015 settings/s, 30m 00s left\n');
+  });
+
   it('rates what it did itself when a run resumes', () => {
     shown.report(embed(900));
     clock = 10_000;
