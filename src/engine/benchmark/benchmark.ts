@@ -1,7 +1,12 @@
 /** `ravl benchmark`: planted correlations, discovery and mitigation by every method, and the tables. */
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { RavlError } from '../../shared/errors';
 import type { Report } from '../../shared/progress';
 import { versions } from '../discovery/versions';
+import { withStorageErrors } from '../run/errors';
+import { acquireLock } from '../run/lock';
+import { benchmarkBusy } from './errors';
 import { launchSettings } from './launched';
 import { openBenchmark } from './openBenchmark';
 import { writeResults } from './output';
@@ -21,6 +26,20 @@ export interface BenchmarkResult {
  * that stage alone.
  */
 export async function benchmark(request: BenchmarkRequest, report: Report, signal: AbortSignal): Promise<BenchmarkResult> {
+  const { out } = request;
+  await withStorageErrors(out, () => mkdir(out, { recursive: true }));
+  const lock = await acquireLock(out, report).catch((error: unknown) => {
+    throw error instanceof RavlError && error.code === 'run-busy' ? benchmarkBusy(out, error) : error;
+  });
+  try {
+    return await runBenchmark(request, report, signal);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The same for whoever needs no lock: a task of the benchmark that has it. */
+export async function runBenchmark(request: BenchmarkRequest, report: Report, signal: AbortSignal): Promise<BenchmarkResult> {
   const { out, skipMitigation, launcher } = request;
   const { suite, settings, stage } = await openBenchmark(request, report, signal);
   const launched = launcher.kind !== 'local';

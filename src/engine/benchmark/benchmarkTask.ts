@@ -1,6 +1,6 @@
 import type { Report } from '../../shared/progress';
 import type { TaskShare } from '../launcher/task';
-import { benchmark } from './benchmark';
+import { runBenchmark } from './benchmark';
 import { openBenchmark } from './openBenchmark';
 import { taskRequestSchema } from './request';
 import { runGroup } from './settings';
@@ -10,7 +10,7 @@ import { bySeeds } from './suites';
 export async function benchmarkTask({ stage: name, index, request }: TaskShare, report: Report, signal: AbortSignal): Promise<void> {
   const { groups, ...asked } = taskRequestSchema.parse(request);
   if (name === 'merge') {
-    await benchmark({ ...asked, launcher: { kind: 'local' } }, report, signal);
+    await runBenchmark({ ...asked, launcher: { kind: 'local' } }, report, signal);
     return;
   }
   const { settings, stage } = await openBenchmark(asked, report, signal);

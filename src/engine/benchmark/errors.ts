@@ -24,6 +24,9 @@ export const tooFewImages = (label: string, wanted: number, there: number) =>
     'Ask for fewer images, or give more of the data set.',
   );
 
+export const benchmarkBusy = (out: string, cause: RavlError) =>
+  new RavlError('run-busy', `Another RaVL process is working on the benchmark in ${out}.`, 'Wait for it to end, or give this one a folder of its own with --out.', { cause });
+
 export const settingInvalid = (problem: string, hint: string) => new RavlError('benchmark-setting', problem, hint);
 
 export const dataMissing = (dataset: string, folder: string | undefined) =>

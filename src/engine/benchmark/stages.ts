@@ -8,6 +8,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Box } from '../../shared/boxes';
 import type { CheckpointConfig, Config } from '../../shared/config';
+import { RavlError } from '../../shared/errors';
 import type { Table } from '../dataset/table';
 import { nearestMedoids, planRegions } from '../mitigation/spuriousRegions';
 import { writeFileAtomically } from '../run/atomic';
@@ -49,6 +50,8 @@ export interface MitigationResult {
   /** Of the regions that count (see source.ts). */
   readonly region: GroupAccuracy;
   readonly seconds: number;
+  /** Its training diverged: it made no model, and its accuracies are 0. */
+  readonly diverged?: true;
 }
 
 /** Everything about a setting that its later stages start from. */
@@ -175,7 +178,12 @@ async function mitigate(stage: Stage, setting: Setting, method: MitigationMethod
   const out = join(folder, method.id);
   await rm(out, { recursive: true, force: true });
   const seconds: Record<string, number> = {};
-  const { checkpoint, classRows } = await timed(seconds, 'mitigate', () => method.mitigate(problem, out, report, signal));
+  const made = await timed(seconds, 'mitigate', () => method.mitigate(problem, out, report, signal).catch(nothingWhereDiverged));
+  if (!made) {
+    const nothing = { overall: 0, worstGroup: 0 };
+    return { setting, method: method.id, image: nothing, region: nothing, seconds: seconds['mitigate']!, diverged: true };
+  }
+  const { checkpoint, classRows } = made;
   const embedded = await embedSet(checkpoint, table, problem.training.classes, config, folder, report, signal);
   await rm(out, { recursive: true, force: true });
   const { dim, regionImage } = embedded;
@@ -191,6 +199,12 @@ async function mitigate(stage: Stage, setting: Setting, method: MitigationMethod
     region: groupAccuracy(ofImages.map((image) => labels[image]!), counted.map((region) => regions.predictions[region]!), ofImages.map((image) => present[image]!)),
     seconds: seconds['mitigate']!,
   };
+}
+
+/** One method that diverges is a result, and no reason to lose the others'. */
+function nothingWhereDiverged(error: unknown): null {
+  if (error instanceof RavlError && error.code === 'run-diverged') return null;
+  throw error;
 }
 
 const detectionFile = 'detection.json';

@@ -30,6 +30,8 @@ export interface MitigationRow {
   readonly regionWorst: Mean;
   /** Worst-group image accuracy less that of standard fine-tuning, setting by setting. */
   readonly gain: Mean;
+  /** Settings in which its training diverged; it has 0 there. */
+  readonly diverged: number;
   readonly seconds: Mean;
 }
 
@@ -59,6 +61,7 @@ export function tablesOf(detected: readonly Detected[], mitigated: readonly Miti
       regionOverall: meanOf(rows.map(({ region }) => region.overall)),
       regionWorst: meanOf(rows.map(({ region }) => region.worstGroup)),
       gain: meanOf(rows.flatMap(({ setting, image }) => (standard.has(keyOf(setting)) ? [image.worstGroup - standard.get(keyOf(setting))!] : []))),
+      diverged: rows.filter(({ diverged }) => diverged).length,
       seconds: meanOf(rows.map(({ seconds }) => seconds)),
     };
   });

@@ -7,6 +7,7 @@ import { detectionMethods } from '../../../src/engine/benchmark/detection/method
 import { mitigationMethods } from '../../../src/engine/benchmark/mitigation/methods';
 import { cacheName } from '../../../src/engine/benchmark/source';
 import { suiteOf, type Setting } from '../../../src/engine/benchmark/suites';
+import { acquireLock } from '../../../src/engine/run/lock';
 
 const root = await mkdtemp(join(tmpdir(), 'ravl-benchmark-'));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -98,6 +99,13 @@ describe('a benchmark whose settings are all there', () => {
     const { tables, markdownFile } = await run(3, { skipMitigation: true });
     expect(tables.mitigation).toEqual([]);
     expect(await readFile(markdownFile, 'utf8')).not.toContain('## Mitigation');
+  });
+
+  it('is run by one process at a time', async () => {
+    const { release } = await acquireLock(out, () => undefined);
+    await expect(run(3)).rejects.toMatchObject({ code: 'run-busy', message: `Another RaVL process is working on the benchmark in ${out}.`, hint: expect.stringContaining('--out') as string });
+    await release();
+    await expect(run(3)).resolves.toBeDefined();
   });
 
   it('needs its data all the same, and says which', async () => {

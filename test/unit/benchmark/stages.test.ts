@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { mitigationMethods } from '../../../src/engine/benchmark/mitigation/methods';
 import { runSettings, type Outcome } from '../../../src/engine/benchmark/settings';
 import { cacheName, type Source } from '../../../src/engine/benchmark/source';
@@ -11,6 +11,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint/checkpoint';
 import { openRegionFinder } from '../../../src/engine/dataset/regions';
 import { embedImages } from '../../../src/engine/discovery/embedImages';
 import { openRegionEncoder } from '../../../src/engine/discovery/regionEncoder';
+import { diverged } from '../../../src/engine/training/errors';
 import type { ProgressEvent } from '../../../src/shared/progress';
 import { shortcutSource } from '../../fixtures/shortcutSource';
 
@@ -68,6 +69,18 @@ describe('a setting', () => {
   it('leaves no images behind, and no checkpoint but the misled one', async () => {
     const left = await readdir(folderOf(undisturbed, setting(1)));
     expect(left.sort()).toEqual(['detection.json', 'medoids.json', 'misled', ...mitigationMethods.map(({ id }) => `mitigation-${id}.json`)].sort());
+  });
+
+  it('outlives a method whose training diverges', async () => {
+    const cache = join(root, 'diverged');
+    await cp(undisturbed, cache, { recursive: true });
+    await rm(join(folderOf(cache, setting(1)), 'mitigation-upsampled.json'));
+    const training = vi.spyOn(mitigationMethods.find(({ id }) => id === 'upsampled')!, 'mitigate').mockRejectedValue(diverged(3, NaN, 0.001));
+    const { outcome } = await run(cache, [setting(1)]).finally(() => training.mockRestore());
+    const nothing = { overall: 0, worstGroup: 0 };
+    expect(outcome.mitigated.find(({ method }) => method === 'upsampled')).toMatchObject({ image: nothing, region: nothing, diverged: true });
+    const others = ({ mitigated }: Outcome) => mitigated.filter(({ method }) => method !== 'upsampled');
+    expect(others(outcome)).toEqual(others(whole.outcome));
   });
 
   it('is not made again', async () => {

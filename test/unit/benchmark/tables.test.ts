@@ -88,6 +88,27 @@ describe('tables', () => {
     for (const { name } of [...detectionMethods, ...mitigationMethods]) expect(text).toContain(`**${name}.**`);
   });
 
+  it('say which goal is met and which is missed', () => {
+    const of = (worst: Record<string, number>, all = runs) => {
+      const made = [1, 2, 3].flatMap((seed) => mitigationMethods.map(({ id }) => mitigated(0, seed, id, worst[id] ?? 0.1)));
+      return markdownOf({ suite: suiteOf('quick'), machine: '', versions: {}, detected: all, mitigated: made, tables: tablesOf(all, made) });
+    };
+    const close = [1, 2, 3].map((seed) => detected(0, seed, 50, { ravl: 0.9, domino: 0.6, george: 0.2 }));
+    expect(of({})).toContain("**Goal, the paper's +191%: 2.91 times. Met.**");
+    expect(of({}, close)).toContain("1.50 times that of the closest rival, Domino. **Goal, the paper's +191%: 2.91 times. Missed.**");
+    // Standard fine-tuning has 10; the start is no rival.
+    expect(of({ ravl: 0.3, start: 0.9, dfr: 0.2 })).toMatch(/8 points or more\. Met, 20\.0 \[20\.0, 20\.0\]\.\*\* .*Met: Last-layer retraining \(DFR\) has 20\.0/);
+    expect(of({ ravl: 0.15, dfr: 0.2 })).toMatch(/8 points or more\. Missed, 5\.0 .*Missed: Last-layer retraining \(DFR\) has 20\.0 \[20\.0, 20\.0\], RaVL 15\.0/);
+  });
+
+  it('count a training that diverged as 0, and say so', () => {
+    const made = fixes.map((each) => (each.method === 'upsampled' && each.setting.seed === 2 ? { ...each, image: { overall: 0, worstGroup: 0 }, diverged: true as const } : each));
+    const those = tablesOf(runs, made);
+    expect(those.mitigation.find(({ method }) => method === 'upsampled')!.imageWorst.mean).toBeCloseTo(0.2, 9);
+    const text = markdownOf({ suite: suiteOf('quick'), machine: '', versions: {}, detected: runs, mitigated: made, tables: those });
+    expect(text).toContain('The training of Upsampled fine-tuning diverged in 1 setting, and counts as 0 there.');
+  });
+
   it('have a dash where nothing is valid', () => {
     const text = markdownOf({ suite: suiteOf('quick'), machine: 'a test', versions: {}, detected: [detected(0, 1, 0, {})], mitigated: [], tables: tablesOf([detected(0, 1, 0, {})], []) });
     expect(text).toContain('| RaVL | – | – | – | – |');
