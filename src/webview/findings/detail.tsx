@@ -59,8 +59,8 @@ export function FindingDetail({ finding, overview, regions, verdicts, store }: D
           </p>
         )}
         <dl class="facts">
-          <Fact name="Gap G_c" value={decimal(finding.gap, 2)} more={decimalInterval(finding.gapInterval)} />
-          <Fact name="Influence H_c" value={decimal(finding.influence, 2)} />
+          <Fact name="Gap" value={decimal(finding.gap, 2)} more={decimalInterval(finding.gapInterval)} />
+          <Fact name="Influence" value={decimal(finding.influence, 2)} />
           <Fact name="q" value={probability(finding.qValue)} />
           <Fact name="Images" value={count(finding.support)} more={percent(overview.images > 0 ? finding.support / overview.images : null)} />
           <Fact name="Regions" value={count(finding.size)} />

@@ -11,8 +11,8 @@ export function Evidence({ finding, overview }: { readonly finding: FindingSumma
       <dl class="facts">
         <Fact name="Images with it" value={count(finding.support)} more={`${percent(images > 0 ? finding.support / images : null)} of ${count(images)}`} />
         <Fact name="Regions" value={count(finding.size)} more={`${percent(regions > 0 ? finding.size / regions : null)} of ${count(regions)}`} />
-        <Fact name="Gap G_c" value={decimal(finding.gap)} more={`95% interval ${decimalInterval(finding.gapInterval)}`} />
-        <Fact name="Influence H_c" value={decimal(finding.influence)} />
+        <Fact name="Gap" value={decimal(finding.gap)} more={`95% interval ${decimalInterval(finding.gapInterval)}`} />
+        <Fact name="Influence" value={decimal(finding.influence)} />
         <Fact name="p" value={probability(finding.pValue)} more="before adjusting" />
         <Fact name="q" value={probability(finding.qValue)} more={`over ${count(overview.findings.length)} clusters`} />
       </dl>
