@@ -51,6 +51,15 @@ describe('an analysis', () => {
     expect(existsSync(analyzed.reportFile)).toBe(true);
   });
 
+  it('in a pool starts the tasks beside the worker, and ends in the same bytes', async () => {
+    const request = sampleIn(join(folder, 'pool'));
+    const { api, dispose } = started({ file });
+    const { run } = await api.analyze({ ...request, config: { ...request.config, launcher: { kind: 'pool', processes: 2 } } });
+    dispose();
+    expect(await readdir(join(run.folder, 'launch', 'logs'))).not.toEqual([]);
+    expect((await findings(run.folder)).equals(uninterrupted)).toBe(true);
+  });
+
   it('cancelled in the middle is closed by the time the call ends, and resumed ends in the same bytes', async () => {
     const { request, worker, controller, done, run } = await analyzing('cancelled', ({ phase, done }) => phase === 'embed' && done > 0);
     const reason = new Error('cancelled by the person');

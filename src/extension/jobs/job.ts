@@ -33,6 +33,8 @@ export interface Clock {
  * costs one at most; a training saves its state once the step at hand is done, which is worth waiting for.
  */
 const grace: Readonly<Record<JobSpec['kind'], number>> = { analyze: 1500, plan: 1500, evaluate: 1500, compare: 1500, fineTune: 30_000 };
+/** Jobs of a cluster would go on: its controller must have been told, however long it takes to answer. */
+const graceOf = (spec: JobSpec): number => (spec.kind === 'analyze' && spec.params.config.launcher?.kind === 'slurm' ? 30_000 : grace[spec.kind]);
 /** Milliseconds between two reports of progress to views: they redraw at each. */
 const changeEvery = 250;
 
@@ -91,7 +93,7 @@ export class QueuedJob<K extends JobSpec['kind'] = JobSpec['kind']> implements J
     } else if (this.state === 'running') {
       this.enter('stopping');
       this.stop.abort();
-      this.timer = this.clock.after(grace[this.spec.kind], () => this.worker?.dispose());
+      this.timer = this.clock.after(graceOf(this.spec), () => this.worker?.dispose());
     } else if (this.state === 'stopping') {
       // Who asks twice does not want to wait.
       this.worker?.dispose();

@@ -146,6 +146,17 @@ describe('cancelling', () => {
     await expect(job.done).rejects.toMatchObject({ name: 'AbortError' });
   });
 
+  it('leaves an analysis on a cluster half a minute to have its jobs cancelled', async () => {
+    const job = jobs.start<'analyze'>({ ...analysis, params: { ...analysis.params, config: { ...analysis.params.config, launcher: { kind: 'slurm' } } } });
+    await settled();
+    job.cancel();
+    clock.move(29_000);
+    expect(workers.started[0]!.disposed).toBe(false);
+    clock.move(1000);
+    expect(workers.started[0]!.disposed).toBe(true);
+    await expect(job.done).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
   it('hides no failure on the way', async () => {
     const job = jobs.start<'fineTune'>(training);
     await settled();
