@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { relative, resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
+import { suiteNames } from '../shared/suiteNames';
 import type { BenchmarkRequest, Engine } from './engine';
 import { usageInvalid } from './errors';
 import { readSettings, type ConfigOptions } from './settings';
@@ -22,7 +23,6 @@ export interface BenchmarkOptions extends Pick<ConfigOptions, 'validation' | 'pr
   readonly json?: boolean;
 }
 
-export const suiteNames = ['quick', 'quick-mnist', 'paper', 'full'] as const;
 /** What --help tells and nothing else decides. */
 export const benchmarkDefaults = { suite: 'quick', fashionMnist: '/usr/share/datasets/fashion-mnist', strength: '0.95', photos: '2000', epochs: '10' } as const;
 

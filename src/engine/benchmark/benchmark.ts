@@ -7,7 +7,7 @@ import { versions } from '../discovery/versions';
 import { withStorageErrors } from '../run/errors';
 import { acquireLock } from '../run/lock';
 import { benchmarkBusy } from './errors';
-import { launchSettings } from './launched';
+import { launchSettings, refuseBesideJobs } from './launched';
 import { openBenchmark } from './openBenchmark';
 import { writeResults } from './output';
 import type { BenchmarkRequest } from './request';
@@ -32,6 +32,7 @@ export async function benchmark(request: BenchmarkRequest, report: Report, signa
     throw error instanceof RavlError && error.code === 'run-busy' ? benchmarkBusy(out, error) : error;
   });
   try {
+    if (request.launcher.kind !== 'slurm') await refuseBesideJobs(out);
     return await runBenchmark(request, report, signal);
   } finally {
     await lock.release();

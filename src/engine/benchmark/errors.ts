@@ -27,6 +27,13 @@ export const tooFewImages = (label: string, wanted: number, there: number) =>
 export const benchmarkBusy = (out: string, cause: RavlError) =>
   new RavlError('run-busy', `Another RaVL process is working on the benchmark in ${out}.`, 'Wait for it to end, or give this one a folder of its own with --out.', { cause });
 
+export const benchmarkOnCluster = (out: string, jobs: readonly string[]) =>
+  new RavlError(
+    'run-busy',
+    `Slurm jobs (${jobs.join(', ')}) are at work on the benchmark in ${out}.`,
+    `Run it with --launcher slurm to wait for them, cancel them with scancel ${jobs.join(' ')}, or give this one a folder of its own with --out.`,
+  );
+
 export const settingInvalid = (problem: string, hint: string) => new RavlError('benchmark-setting', problem, hint);
 
 export const dataMissing = (dataset: string, folder: string | undefined) =>

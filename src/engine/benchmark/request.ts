@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { configSchema, type LauncherConfig } from '../../shared/config';
+import { suiteNames, type SuiteName } from '../../shared/suiteNames';
+import { classNames } from './idx';
 import type { PhotosRequest } from './photos';
-import { suiteNames, type Dataset, type SuiteName } from './suites';
+import type { Dataset } from './suites';
 
 /** A suite by its name. */
 export interface SuiteRequest {
@@ -25,7 +27,7 @@ export interface BenchmarkRequest {
 /** A request as the tasks of a launch find it, with the groups of settings (see bySeeds) that were left to do. */
 export const taskRequestSchema = z.strictObject({
   of: z.union([
-    z.strictObject({ suite: z.enum(suiteNames), data: z.partialRecord(z.enum(['mnist', 'fashion-mnist']), z.string()) }),
+    z.strictObject({ suite: z.enum(suiteNames), data: z.partialRecord(z.enum(Object.keys(classNames) as Dataset[]), z.string()) }),
     z.strictObject({ config: configSchema, baseDir: z.string(), object: z.string(), tied: z.string(), cramersV: z.number(), photos: z.int(), epochs: z.int() }),
   ]),
   out: z.string(),

@@ -50,6 +50,29 @@ export async function isFinished(stage: Stage, group: readonly Setting[], skipMi
 
 type Phase = 'discovery' | 'mitigation';
 
+/** What is left of a benchmark, and what all of it takes by one setting that was measured. */
+export interface Outlook {
+  /** Of one setting; mitigation where it is wanted. */
+  readonly seconds: { readonly discovery: number; readonly mitigation: number | null };
+  /** Settings left. */
+  readonly left: Readonly<Record<Phase, number>>;
+  /** Settings in all. */
+  readonly total: number;
+  /** Settings that are worked on at once. */
+  readonly atOnce: number;
+}
+
+/** In a sentence. */
+export function outlookInWords({ seconds: { discovery, mitigation }, left, total, atOnce }: Outlook): string {
+  const minutes = Math.ceil((left.discovery * discovery + left.mitigation * (mitigation ?? 0)) / atOnce / 60);
+  const measured = `discovery took ${discovery.toFixed(0)} s${mitigation === null ? '' : ` and mitigation ${mitigation.toFixed(0)} s`}`;
+  const bound = mitigation === null ? '' : ' at most (mitigation is for settings whose model learned the shortcut)';
+  return `For one setting ${measured}, so what is left of ${total} takes about ${minutes} min${bound}. Stopped, the benchmark goes on where it was.`;
+}
+
+/** How many settings a phase is still to be run for. */
+export const settingsLeft = (stage: Stage, settings: readonly Setting[], phase: Phase): number => settings.filter((setting) => keptStages(stage, setting)[phase] !== 'whole').length;
+
 /** Measures stages of which nothing is kept yet. */
 interface Pace {
   measure<T>(phase: Phase, setting: Setting, work: () => Promise<T>): Promise<T>;
@@ -62,17 +85,14 @@ const unmeasured: Pace = { measure: (_, __, work) => work(), wanted: () => false
 
 function paceOf(stage: Stage, settings: readonly Setting[], skipMitigation: boolean, report: Report): Pace {
   const seconds: Partial<Record<Phase, number>> = {};
-  const left = (phase: Phase) => settings.filter((setting) => keptStages(stage, setting)[phase] !== 'whole').length;
   let told = false;
   const tell = () => {
     if (told || seconds.discovery === undefined || (seconds.mitigation === undefined && !skipMitigation)) return;
     told = true;
-    const [toFind, toMend] = [left('discovery'), skipMitigation ? 0 : left('mitigation')];
-    if (toFind + toMend === 0) return;
-    const minutes = Math.ceil((toFind * seconds.discovery + toMend * (seconds.mitigation ?? 0)) / 60);
-    const measured = `discovery took ${seconds.discovery.toFixed(0)} s${skipMitigation ? '' : ` and mitigation ${seconds.mitigation!.toFixed(0)} s`}`;
-    const bound = skipMitigation ? '' : ' at most (mitigation is for settings whose model learned the shortcut)';
-    report({ type: 'note', level: 'info', text: `For one setting ${measured}, so what is left of ${settings.length} takes about ${minutes} min${bound}. Stopped, the benchmark goes on where it was.` });
+    const left = { discovery: settingsLeft(stage, settings, 'discovery'), mitigation: skipMitigation ? 0 : settingsLeft(stage, settings, 'mitigation') };
+    if (left.discovery + left.mitigation === 0) return;
+    const measured = { discovery: seconds.discovery, mitigation: skipMitigation ? null : seconds.mitigation! };
+    report({ type: 'note', level: 'info', text: outlookInWords({ seconds: measured, left, total: settings.length, atOnce: 1 }) });
   };
   return {
     wanted: () => !skipMitigation && seconds.discovery !== undefined && seconds.mitigation === undefined,

@@ -1,3 +1,4 @@
+import type { SuiteName } from '../../shared/suiteNames';
 import { classNames } from './idx';
 import { features, type PlantedFeature } from './marks';
 
@@ -33,9 +34,6 @@ export interface Suite {
   readonly about?: string;
   readonly settings: readonly Setting[];
 }
-
-export const suiteNames = ['quick', 'quick-mnist', 'paper', 'full'] as const;
-export type SuiteName = (typeof suiteNames)[number];
 
 const seeds = [1, 2, 3];
 const strengths = [0.7, 0.8, 0.9, 0.95, 0.99];

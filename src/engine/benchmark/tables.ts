@@ -49,17 +49,17 @@ export interface Tables {
 
 export function tablesOf(detected: readonly Detected[], mitigated: readonly MitigationResult[]): Tables {
   const valid = thresholds.map((threshold) => validAt(detected, threshold));
-  const detection = detectionMethods.map(({ id, name }) => ({ method: id, name, precision: valid.map((those) => meanOf(those.map(({ precision }) => precision[id]!))) }));
+  const detection = detectionMethods.map(({ id, name }) => ({ method: id, name, precision: valid.map((those) => shareOf(those.map(({ precision }) => precision[id]!))) }));
   const standard = new Map(mitigated.filter(({ method }) => method === 'standard').map(({ setting, image }) => [keyOf(setting), image.worstGroup]));
   const mitigation = mitigationMethods.map(({ id, name }) => {
     const rows = mitigated.filter(({ method }) => method === id);
     return {
       method: id,
       name,
-      imageOverall: meanOf(rows.map(({ image }) => image.overall)),
-      imageWorst: meanOf(rows.map(({ image }) => image.worstGroup)),
-      regionOverall: meanOf(rows.map(({ region }) => region.overall)),
-      regionWorst: meanOf(rows.map(({ region }) => region.worstGroup)),
+      imageOverall: shareOf(rows.map(({ image }) => image.overall)),
+      imageWorst: shareOf(rows.map(({ image }) => image.worstGroup)),
+      regionOverall: shareOf(rows.map(({ region }) => region.overall)),
+      regionWorst: shareOf(rows.map(({ region }) => region.worstGroup)),
       gain: meanOf(rows.flatMap(({ setting, image }) => (standard.has(keyOf(setting)) ? [image.worstGroup - standard.get(keyOf(setting))!] : []))),
       diverged: rows.filter(({ diverged }) => diverged).length,
       seconds: meanOf(rows.map(({ seconds }) => seconds)),
@@ -83,6 +83,12 @@ export function validAt(detected: readonly Detected[], threshold: number): Detec
     const all = seeds.map((setting) => found.get(keyOf(setting))!);
     return all.every(({ eps1, eps2 }) => eps1 >= threshold && eps2 >= threshold) ? all : [];
   });
+}
+
+/** The mean of shares; its interval ends where no share can be. */
+export function shareOf(values: readonly number[]): Mean {
+  const { n, mean, interval } = meanOf(values);
+  return { n, mean, interval: interval && [Math.max(0, interval[0]), Math.min(1, interval[1])] };
 }
 
 export function meanOf(values: readonly number[]): Mean {

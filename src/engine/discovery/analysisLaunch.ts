@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { configSchema } from '../../shared/config';
 import type { Report } from '../../shared/progress';
-import type { Launch } from '../launcher/launch';
+import { mostTasks, type Launch } from '../launcher/launch';
 import { parsed, writeFileAtomically } from '../run/atomic';
 import { runFileSchema, type RunFile } from '../run/runFile';
 import { launchFolder } from '../run/runFolder';
@@ -67,9 +67,6 @@ export async function recordedDevice(run: string): Promise<RunFile['device']> {
 }
 
 const deviceFile = (run: string) => join(launchFolder(run), 'device.json');
-
-/** Slurm's default for the length of an array. */
-const mostTasks = 1000;
 
 /** At most `most` groups of neighbours, as equal as can be. */
 function inGroups(items: readonly number[], most: number): number[][] {

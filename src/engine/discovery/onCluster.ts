@@ -1,19 +1,16 @@
 /** An analysis as Slurm jobs: an array embeds the shards, a job that depends on it does the rest, and this process only watches. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SlurmConfig } from '../../shared/config';
-import { findingsSchema, type Findings } from '../../shared/findings';
 import type { Report } from '../../shared/progress';
 import { liveJobs, submitLaunch, watchJobs, type SubmittedJob } from '../launcher/cluster';
 import { withoutResult } from '../launcher/errors';
 import type { Watch } from '../launcher/launch';
-import { parsed } from '../run/atomic';
-import { damagedArtifact, withStorageErrors } from '../run/errors';
 import { readRunFile } from '../run/runFile';
 import { launchFolder, listRuns, openedRun, openRun, settleRun, type OpenedRun } from '../run/runFolder';
 import { analysisLaunch, shardProgress, shardsOf } from './analysisLaunch';
 import type { AnalyzeRequest, AnalyzeResult, Prepared } from './analyzeRequest';
 import { imagesIn, missingShards } from './embedImages';
+import { readFindings } from './readFindings';
 
 /**
  * Submits what is missing of a run, or waits for the jobs of an earlier process that are still at it. A process that is killed here
@@ -75,12 +72,5 @@ async function submitted(request: AnalyzeRequest, slurm: SlurmConfig, { runOptio
 async function resultOf(run: OpenedRun): Promise<AnalyzeResult> {
   const file = await readRunFile(run.folder);
   if (file?.state !== 'complete' || !file.device) throw withoutResult(join(launchFolder(run.folder), 'logs'));
-  return { run, device: file.device, findings: await findingsOf(run.folder), reportFile: join(run.folder, 'report.html') };
-}
-
-async function findingsOf(folder: string): Promise<Findings> {
-  const file = join(folder, 'findings.json');
-  const result = findingsSchema.safeParse(parsed(await withStorageErrors(file, () => readFile(file, 'utf8'))));
-  if (!result.success) throw damagedArtifact(file, result.error.issues[0]?.message ?? 'it is not JSON');
-  return result.data;
+  return { run, device: file.device, findings: await readFindings(run.folder), reportFile: join(run.folder, 'report.html') };
 }

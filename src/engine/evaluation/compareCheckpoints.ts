@@ -12,7 +12,8 @@ import { comparePredictions } from './compare';
 import { writeCompared } from './compared';
 import { nothingInCommon, notAnAnalysis, runUnfinished } from './errors';
 import { evaluateCheckpoint, type Evaluation } from './evaluate';
-import { featuresIn, readFeatures, readFindings, type RunFeature } from './features';
+import { readFindings } from '../discovery/readFindings';
+import { featuresIn, readFeatures, type RunFeature } from './features';
 import type { KnownRun, Side } from './sides';
 
 export interface EvaluateRequest {

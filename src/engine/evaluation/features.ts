@@ -2,9 +2,8 @@
 import { tableFromIPC } from 'apache-arrow';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { findingsSchema, type Findings } from '../../shared/findings';
-import { parsed } from '../run/atomic';
-import { damagedArtifact, newerVersion, storageError } from '../run/errors';
+import { readFindings } from '../discovery/readFindings';
+import { damagedArtifact, withStorageErrors } from '../run/errors';
 import { rankUnknown } from './errors';
 import type { Feature } from './groupTable';
 
@@ -31,31 +30,14 @@ export function featuresIn(features: readonly RunFeature[], images: readonly str
   return features.map((feature) => ({ ...feature, present: Uint8Array.from(images, (image) => Number(feature.present.has(image))) }));
 }
 
-/** findings.json of a run. Throws `run-artifact-damaged`, `run-newer-version` and storage errors. */
-export async function readFindings(runFolder: string): Promise<Findings> {
-  const file = join(runFolder, 'findings.json');
-  const json = parsed((await contentOf(file)).toString('utf8'));
-  const version = (json as { version?: unknown } | null | undefined)?.version;
-  if (typeof version === 'number' && version > 1) throw newerVersion(file, version);
-  const result = findingsSchema.safeParse(json);
-  if (!result.success) throw damagedArtifact(file, result.error.issues[0]?.message ?? 'it is not JSON');
-  return result.data;
-}
-
 /** Image and cluster of every region. */
 async function readRegions(runFolder: string): Promise<{ images: readonly string[]; clusters: Int32Array }> {
   const file = join(runFolder, 'regions.arrow');
-  const bytes = await contentOf(file);
+  const bytes = await withStorageErrors(file, () => readFile(file));
   try {
     const table = tableFromIPC(bytes);
     return { images: [...table.getChild('image')!] as string[], clusters: Int32Array.from(table.getChild('cluster')! as Iterable<number>) };
   } catch {
     throw damagedArtifact(file, 'it is no table of regions');
   }
-}
-
-async function contentOf(file: string): Promise<Buffer> {
-  return readFile(file).catch((error: unknown) => {
-    throw storageError(error, file);
-  });
 }

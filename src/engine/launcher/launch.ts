@@ -21,9 +21,12 @@ export interface Launch {
 export interface LaunchStage {
   /** Lower-case letters and dashes: a part of file names. */
   readonly name: string;
-  /** How many, 1000 at most; a task knows itself by its index from 0. A stage without tasks is passed over. */
+  /** How many, `mostTasks` at most; a task knows itself by its index from 0. A stage without tasks is passed over. */
   readonly tasks: number;
 }
+
+/** Most tasks of a stage: Slurm's default for MaxArraySize is 1001. */
+export const mostTasks = 1000;
 
 /** What task.json holds: which part of the engine is asked, and what; that part checks its request when it reads it. */
 export interface Task {

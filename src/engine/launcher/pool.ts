@@ -15,11 +15,14 @@ const restarts = 2;
 /** Each has a model in memory. */
 const mostByDefault = 4;
 
+/** How many tasks are at work at once. */
+export const processesOf = ({ processes }: PoolConfig): number => processes ?? Math.min(mostByDefault, availableParallelism());
+
 /** Runs a launch to its end. Errors as `runLaunch`; no task is left when it returns or throws, nor once this process has ended. */
 export async function runInPool(launch: Launch, config: PoolConfig, { report, signal, looked }: Watch): Promise<void> {
   signal.throwIfAborted();
   await prepareLaunch(launch);
-  const processes = config.processes ?? Math.min(mostByDefault, availableParallelism());
+  const processes = processesOf(config);
   // The first that fails stops the others.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);

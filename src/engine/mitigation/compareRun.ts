@@ -16,7 +16,8 @@ import { listRuns, type Run } from '../run/runFolder';
 import { comparePredictions, type Rediscovery } from '../evaluation/compare';
 import { changedMeanwhile } from './errors';
 import { evaluateCheckpoint } from '../evaluation/evaluate';
-import { readFeatures, readFindings, type RunFeature } from '../evaluation/features';
+import { readFindings } from '../discovery/readFindings';
+import { readFeatures, type RunFeature } from '../evaluation/features';
 import type { FineTuneRequest, Prepared } from './prepare';
 import type { Trained } from '../training/trainer';
 

@@ -10,7 +10,7 @@ import { readNpy } from '../run/npy';
 import { listRuns, type RunEntry } from '../run/runFolder';
 import { rankUnknown, runUnfinished } from '../evaluation/errors';
 import * as errors from './errors';
-import { readFindings } from '../evaluation/features';
+import { readFindings } from '../discovery/readFindings';
 
 export interface DiscoveryRun {
   readonly id: string;

@@ -16,9 +16,6 @@ export interface ArrayJob {
   readonly after?: string;
 }
 
-/** Most tasks of one array: Slurm's default for MaxArraySize is 1001. */
-export const mostTasks = 1000;
-
 /** Submits an array of tasks and returns the job's id. Throws RavlError `launcher-slurm-missing` or `launcher-slurm-refused`. */
 export async function submitArray(job: ArrayJob, config: SlurmConfig): Promise<string> {
   if (job.folder.includes('\\')) throw folderUnusable(job.folder);

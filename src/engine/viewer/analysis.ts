@@ -5,7 +5,7 @@ import { configSchema, type Config } from '../../shared/config';
 import type { Findings } from '../../shared/findings';
 import type { RegionTable } from '../../shared/runQueries';
 import { notAnAnalysis } from '../evaluation/errors';
-import { readFindings } from '../evaluation/features';
+import { readFindings } from '../discovery/readFindings';
 import { damagedArtifact, storageError } from '../run/errors';
 import { isAtWork } from '../run/runFolder';
 import { parseRegionsArrow } from '../run/regionsArrow';

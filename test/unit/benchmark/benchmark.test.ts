@@ -1,13 +1,14 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { benchmark } from '../../../src/engine/benchmark/benchmark';
 import { detectionMethods } from '../../../src/engine/benchmark/detection/methods';
 import { mitigationMethods } from '../../../src/engine/benchmark/mitigation/methods';
 import { cacheName } from '../../../src/engine/benchmark/source';
 import { suiteOf, type Setting } from '../../../src/engine/benchmark/suites';
 import { acquireLock } from '../../../src/engine/run/lock';
+import { fakeSlurm } from '../../fixtures/fakeSlurm';
 
 const root = await mkdtemp(join(tmpdir(), 'ravl-benchmark-'));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -76,7 +77,7 @@ describe('a benchmark whose settings are all there', () => {
     const text = await readFile(markdownFile, 'utf8');
     expect(text).toContain('6 of 30 settings were run');
     expect(text).toContain('| method | ≥ 10 points (6) | ≥ 20 points (3) | ≥ 30 points (0) | ≥ 40 points (0) |');
-    expect(text).toMatch(/\| RaVL \| 0\.75 \[0\.55, 0\.95\] \| 0\.90 \[0\.65, 1\.15\] \| – \| – \|/);
+    expect(text).toMatch(/\| RaVL \| 0\.75 \[0\.55, 0\.95\] \| 0\.90 \[0\.65, 1\.00\] \| – \| – \|/);
     const csv = (await readFile(join(out, 'benchmark.csv'), 'utf8')).trimEnd().split('\n');
     expect(csv).toHaveLength(1 + 6 * detectionMethods.length + 6 * mitigationMethods.length);
     expect(csv).toContain('discovery,fashion-mnist,rectangle,0,0.95,2,ravl,0.9,35,70,,,,,');
@@ -106,6 +107,20 @@ describe('a benchmark whose settings are all there', () => {
     await expect(run(3)).rejects.toMatchObject({ code: 'run-busy', message: `Another RaVL process is working on the benchmark in ${out}.`, hint: expect.stringContaining('--out') as string });
     await release();
     await expect(run(3)).resolves.toBeDefined();
+  });
+
+  it('is left to Slurm jobs that are at work on it', async () => {
+    await mkdir(join(out, 'launch'), { recursive: true });
+    await writeFile(join(out, 'launch', 'jobs.json'), JSON.stringify({ version: 1, jobs: [{ stage: 'settings', id: '7', tasks: 2 }] }));
+    const slurm = fakeSlurm(await mkdtemp(join(root, 'slurm-')));
+    try {
+      slurm.knows([{ job_id: 7, array_job_id: 7, array_task_id: 0, job_state: 'RUNNING' }]);
+      await expect(run(3)).rejects.toMatchObject({ code: 'run-busy', message: `Slurm jobs (7) are at work on the benchmark in ${out}.` });
+      slurm.knows([{ job_id: 7, array_job_id: 7, array_task_id: 0, job_state: 'COMPLETED' }]);
+      await expect(run(3)).resolves.toBeDefined();
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('needs its data all the same, and says which', async () => {

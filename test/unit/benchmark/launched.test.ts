@@ -33,16 +33,18 @@ const mended = [true, true, true, false, false, false, true, false, false];
 beforeEach(async () => {
   vi.mocked(runLaunch).mockClear();
   await rm(out, { recursive: true, force: true });
-  for (const [i, setting] of settings.entries()) {
-    await mkdir(folderOf(setting), { recursive: true });
-    const eps = learned[i] ? 50 : 0;
-    const precision = Object.fromEntries(detectionMethods.map(({ id }) => [id, 0.5]));
-    await writeFile(join(folderOf(setting), 'detection.json'), JSON.stringify({ setting, eps1: eps, eps2: eps, accuracy: { overall: 1, worstGroup: 1 }, precision, top: 0, seconds: {} }));
-    if (!mended[i]) continue;
-    const accuracy = { overall: 1, worstGroup: 1 };
-    for (const { id } of mitigationMethods) await writeFile(join(folderOf(setting), `mitigation-${id}.json`), JSON.stringify({ setting, method: id, image: accuracy, region: accuracy, seconds: 1 }));
-  }
+  for (const [i, setting] of settings.entries()) await finish(setting, {}, mended[i] ? 1 : null, learned[i] ? 50 : 0);
 });
+
+/** Keeps made-up results of a setting; `mending` is the seconds of each mitigation, null for none yet. */
+async function finish(setting: Setting, seconds: Record<string, number>, mending: number | null, eps = 50): Promise<void> {
+  await mkdir(folderOf(setting), { recursive: true });
+  const accuracy = { overall: 1, worstGroup: 1 };
+  const precision = Object.fromEntries(detectionMethods.map(({ id }) => [id, 0.5]));
+  await writeFile(join(folderOf(setting), 'detection.json'), JSON.stringify({ setting, eps1: eps, eps2: eps, accuracy, precision, top: 0, seconds }));
+  if (mending === null) return;
+  for (const { id } of mitigationMethods) await writeFile(join(folderOf(setting), `mitigation-${id}.json`), JSON.stringify({ setting, method: id, image: accuracy, region: accuracy, seconds: mending }));
+}
 
 const request: BenchmarkRequest = { of: { suite: 'quick', data: {} }, out, settings: 9, skipMitigation: false, launcher: { kind: 'pool' } };
 
@@ -74,6 +76,31 @@ describe('a benchmark that is launched', () => {
     await watch!.looked!();
     // Three, three that are not valid, and one of the last three.
     expect(events).toEqual([{ type: 'progress', phase: 'benchmark', done: 7, total: 9, unit: 'settings' }]);
+  });
+
+  it('tells once what all takes, by the first setting that has been through everything', async () => {
+    const [first, other] = settings as [Setting, Setting];
+    for (const setting of [first, other]) await rm(folderOf(setting), { recursive: true });
+    const { watch, events } = await launched({ kind: 'pool', processes: 2 });
+    const notes = () => events.flatMap((event) => (event.type === 'note' ? [event.text] : []));
+    await watch!.looked!();
+    expect(notes()).toEqual([]);
+    await finish(first, { 'fine-tune': 300, cluster: 60 }, 120);
+    await watch!.looked!();
+    await watch!.looked!();
+    // Discovery of one setting and mitigation of six are left, 360 s and 9 methods of 120 s each, two at a time.
+    const minutes = (360 + 6 * 9 * 120) / 2 / 60;
+    expect(notes()).toEqual([expect.stringContaining(`For one setting discovery took 360 s and mitigation 1080 s, so what is left of 9 takes about ${minutes} min at most`)]);
+  });
+
+  it('is launched again for what jobs that it only waited for were not asked', async () => {
+    vi.mocked(runLaunch).mockImplementationOnce(() => Promise.all(settings.slice(6, 8).map((setting) => finish(setting, {}, 1))).then(() => undefined));
+    vi.mocked(runLaunch).mockImplementationOnce(() => finish(settings[8]!, {}, 1));
+    await launched({ kind: 'slurm' });
+    expect(vi.mocked(runLaunch)).toHaveBeenCalledTimes(2);
+    vi.mocked(runLaunch).mockClear();
+    await launched({ kind: 'slurm' });
+    expect(vi.mocked(runLaunch)).not.toHaveBeenCalled();
   });
 
   it('launches nothing where nothing is left', async () => {

@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { featuresIn, readFeatures, readFindings } from '../../../src/engine/evaluation/features';
+import { readFindings } from '../../../src/engine/discovery/readFindings';
+import { featuresIn, readFeatures } from '../../../src/engine/evaluation/features';
 import { regionsArrow } from '../../../src/engine/run/regionsArrow';
 import { exampleFindings } from '../../fixtures/exampleFindings';
 
