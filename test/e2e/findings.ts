@@ -21,16 +21,17 @@ export async function expectPlantedFinding(editor: Editor): Promise<void> {
   }
 }
 
-/** The mean colour that each picture has inside of the box drawn on it. Runs in the page. */
+/** The mean colour that each picture has inside of the box drawn on it; those that are not loaded yet are left out. Runs in the page. */
 function coloursInBoxes(pictures: readonly Element[]): number[][] {
-  return pictures.map((picture) => {
+  return pictures.flatMap((picture) => {
     const image = picture.querySelector('img')!;
+    if (!image.complete || image.naturalWidth === 0) return [];
     const canvas = document.createElement('canvas');
     const context = Object.assign(canvas, { width: image.naturalWidth, height: image.naturalHeight }).getContext('2d')!;
     context.drawImage(image, 0, 0);
     const scale = image.naturalWidth / picture.querySelector('svg')!.viewBox.baseVal.width;
     const [x, y, width, height] = ['x', 'y', 'width', 'height'].map((name) => Number(picture.querySelector('rect')!.getAttribute(name)) * scale) as [number, number, number, number];
     const { data } = context.getImageData(x, y, width, height);
-    return [0, 1, 2].map((channel) => data.filter((_, i) => i % 4 === channel).reduce((sum, value) => sum + value, 0) / (data.length / 4));
+    return [[0, 1, 2].map((channel) => data.filter((_, i) => i % 4 === channel).reduce((sum, value) => sum + value, 0) / (data.length / 4))];
   });
 }

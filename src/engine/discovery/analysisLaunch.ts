@@ -43,15 +43,25 @@ export function analysisLaunch(request: AnalyzeRequest, run: { readonly id: stri
 
 export const shardsOf = (run: string) => join(run, 'shards');
 
-/** Reports how many of `total` images are embedded whenever it is called and more are, by the shards that are there. */
-export function shardProgress(run: string, total: number, before: number, report: Report): () => Promise<void> {
+export interface ShardProgress {
+  /** Reports how many images are embedded where more are than at the last look, by the shards that are there. */
+  looked(): Promise<void>;
+  /** Reports that all are, where no look has seen it: a run that is complete has no shards any more. */
+  complete(): void;
+}
+
+/** @param before images that were embedded at the start */
+export function shardProgress(run: string, total: number, before: number, report: Report): ShardProgress {
   const tell = (done: number) => report({ type: 'progress', phase: 'embed', done, total, unit: 'images' });
   let told = before;
-  if (before < total) tell(before);
-  return async () => {
-    // Those that are whole already are in `before`, but for one that is damaged and still there.
-    const done = Math.min(total, imagesIn(await shardIndices(shardsOf(run)), total));
+  const reach = (done: number) => {
     if (done > told) tell((told = done));
+  };
+  if (before < total) tell(before);
+  return {
+    // Those that are whole already are in `before`, but for one that is damaged and still there.
+    looked: async () => reach(Math.min(total, imagesIn(await shardIndices(shardsOf(run)), total))),
+    complete: () => reach(total),
   };
 }
 

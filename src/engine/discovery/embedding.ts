@@ -20,7 +20,7 @@ export async function embedAll(request: AnalyzeRequest, prepared: Prepared, run:
   const before = total - imagesIn(missing, total);
   if (config.launcher.kind === 'pool' && missing.length > 0) {
     const launch = analysisLaunch(request, run, runOptions.fingerprint, missing, false);
-    await runLaunch(launch, config.launcher, { report, signal, looked: shardProgress(run.folder, total, before, report) });
+    await runLaunch(launch, config.launcher, { report, signal, looked: shardProgress(run.folder, total, before, report).looked });
   }
   await withEncoder(request, prepared, report, async (encoder, regions) => {
     await run.update({ embedding: { mode: encoder.mode, featureMap: encoder.featureMap } });

@@ -4,10 +4,9 @@ import type { SlurmConfig } from '../../shared/config';
 import type { Report } from '../../shared/progress';
 import { liveJobs, submitLaunch, watchJobs, type SubmittedJob } from '../launcher/cluster';
 import { withoutResult } from '../launcher/errors';
-import type { Watch } from '../launcher/launch';
 import { readRunFile } from '../run/runFile';
 import { launchFolder, listRuns, openedRun, openRun, settleRun, type OpenedRun } from '../run/runFolder';
-import { analysisLaunch, shardProgress, shardsOf } from './analysisLaunch';
+import { analysisLaunch, shardProgress, shardsOf, type ShardProgress } from './analysisLaunch';
 import type { AnalyzeRequest, AnalyzeResult, Prepared } from './analyzeRequest';
 import { imagesIn, missingShards } from './embedImages';
 import { readFindings } from './readFindings';
@@ -19,10 +18,11 @@ import { readFindings } from './readFindings';
  */
 export async function analyzeOnCluster(request: AnalyzeRequest, slurm: SlurmConfig, prepared: Prepared, report: Report, signal: AbortSignal): Promise<AnalyzeResult> {
   const total = prepared.data.table.files.length;
-  const { run, jobs, looked } = (await attached(prepared, report)) ?? (await submitted(request, slurm, prepared, report, signal));
+  const { run, jobs, progress } = (await attached(prepared, report)) ?? (await submitted(request, slurm, prepared, report, signal));
   try {
-    await watchJobs(launchFolder(run.folder), jobs, { report, signal, looked });
+    await watchJobs(launchFolder(run.folder), jobs, { report, signal, looked: progress.looked });
     const result = await resultOf(run);
+    progress.complete();
     const skipped = total - result.findings.images;
     const logs = join(launchFolder(run.folder), 'logs');
     if (skipped > 0) report({ type: 'note', level: 'warning', text: `${skipped} of ${total} images could not be read and are left out; the logs in ${logs} name them.` });
@@ -34,9 +34,10 @@ export async function analyzeOnCluster(request: AnalyzeRequest, slurm: SlurmConf
   }
 }
 
-interface Watched extends Required<Pick<Watch, 'looked'>> {
+interface Watched {
   readonly run: OpenedRun;
   readonly jobs: readonly SubmittedJob[];
+  readonly progress: ShardProgress;
 }
 
 /** The unfinished run of the same inputs, where its jobs are alive. */
@@ -48,7 +49,7 @@ async function attached({ runOptions, data }: Prepared, report: Report): Promise
   const run = { id: found.id, folder: found.folder, resumed: true };
   runOptions.opened?.(run);
   report({ type: 'note', level: 'info', text: `Slurm jobs ${jobs.map(({ id }) => id).join(', ')} are at work on run ${run.id}; waiting for them.` });
-  return { run, jobs, looked: shardProgress(run.folder, data.table.files.length, 0, report) };
+  return { run, jobs, progress: shardProgress(run.folder, data.table.files.length, 0, report) };
 }
 
 /** Opens the run, submits what is missing, and leaves the run to the jobs. */
@@ -58,10 +59,10 @@ async function submitted(request: AnalyzeRequest, slurm: SlurmConfig, { runOptio
   runOptions.opened?.(openedRun(run));
   try {
     const missing = await missingShards(shardsOf(run.folder), total, report);
-    const looked = shardProgress(run.folder, total, total - imagesIn(missing, total), report);
+    const progress = shardProgress(run.folder, total, total - imagesIn(missing, total), report);
     const jobs = await submitLaunch(analysisLaunch(request, run, runOptions.fingerprint, missing, true), slurm, { report, signal });
     await run.handOver();
-    return { run: openedRun(run), jobs, looked };
+    return { run: openedRun(run), jobs, progress };
   } catch (error) {
     await run.close(signal.aborted ? { state: 'interrupted' } : { state: 'failed', error }).catch(() => undefined);
     throw error;
